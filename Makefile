@@ -1,0 +1,49 @@
+# Everything runs from a local environment in .venv; nothing is installed outside this folder.
+# Needed on the machine: Python 3.11 or newer (with venv) and make.
+
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3 python; do \
+	if command -v $$python >/dev/null 2>&1 && $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; \
+	then echo $$python; break; fi; done)
+VENV := .venv
+RUN := $(VENV)/bin/
+UV = $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test serve check lint types unit clean
+
+help: ## show the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+
+$(INSTALLED): pyproject.toml uv.lock
+	@test -n "$(PYTHON)" || { \
+		echo "Python 3.11 or newer was not found."; \
+		echo "Debian, Ubuntu: apt install python3 python3-venv   macOS: brew install python   Windows: python.org"; \
+		exit 1; }
+	@command -v uv >/dev/null 2>&1 || test -x .tools/bin/uv || { \
+		$(PYTHON) -m venv .tools || { \
+			echo "The Python module venv is missing. Debian, Ubuntu: apt install python3-venv"; exit 1; }; \
+		.tools/bin/python -m pip install --quiet --disable-pip-version-check uv; }
+	$(UV) sync --quiet --frozen --python $(PYTHON) --extra dev --extra demo
+	@touch $@
+
+demo: $(INSTALLED) ## sandbox FHIR server and service on loopback, one call per demo patient, cards shown
+	$(RUN)lencds demo
+
+test: lint types unit ## ruff, mypy strict, all tests
+
+lint: $(INSTALLED) ## ruff
+	$(RUN)ruff check .
+	$(RUN)ruff format --check .
+
+types: $(INSTALLED) ## mypy strict
+	$(RUN)mypy
+
+unit: $(INSTALLED) ## the tests
+	$(RUN)pytest -n 2 --dist worksteal -q
+
+serve: $(INSTALLED) ## the service without authentication, loopback only
+	LENCDS_AUTH=off $(RUN)lencds serve
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

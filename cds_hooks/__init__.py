@@ -1,0 +1,1 @@
+"""Lenalidomide decision support: the pure part (no network, no database, no web framework)."""

@@ -1,0 +1,1 @@
+"""Everything with side effects: web, authentication, FHIR client, database, command line."""
