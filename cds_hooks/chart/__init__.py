@@ -1,0 +1,1 @@
+"""From FHIR resources to typed facts about one patient."""
