@@ -1,0 +1,192 @@
+"""What a phrase of a sig can say, and the form of a row of the pattern table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from .normalise import WORD_NUMBERS, number
+
+# A number that is not the tail of another number, of a fraction or of a word.
+NUM = rf"(?<![\w.,/\-])(?:\d{{1,6}}(?:\.\d{{1,6}})?|\.\d{{1,6}}|(?:{WORD_NUMBERS})\b)(?![\d.]*\d)"
+# The same where it may follow a letter (q24h, x21d).
+BARE_NUM = rf"(?:\d{{1,4}}(?:\.\d{{1,4}})?|(?:{WORD_NUMBERS})\b)"
+MASS_UNIT = (
+    r"(?:mgs?|milligram(?:me)?s?|mcgs?|ug|μg|microgram(?:me)?s?|gms?|g|gram(?:me)?s?)\b"
+    r"(?! ?(?:/|per) ?(?:m2|m\^2|sq|kg|ml|l\b|hr|hours?|h\b))"
+)
+CAPS = r"(?:capsules?|caps?|tablets?|tabs?|pills?)\b"
+DAYS_OR_WEEKS = r"(?:days?|d|weeks?|wks?|w)\b"
+# To the end of the sentence; the point of 2.5 does not end one.
+TO_END = r"(?:[^.;]|\.(?=\d))*"
+
+
+class Unread(Enum):
+    """Phrases that are understood and deliberately carry no dose."""
+
+    NOISE = "noise"
+
+
+class Marker(Enum):
+    """Phrases that join or qualify others."""
+
+    THEN = "then"
+    AND = "and"
+    AS_NEEDED = "as needed"
+    CYCLE_NUMBER = "cycle number"
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """A phrase that says something about the dose which is not read."""
+
+    reason: str
+
+
+class MassOf(Enum):
+    """What the mass beside a number of capsules refers to."""
+
+    TOTAL = "total"
+    EACH = "each"
+    UNSTATED = "unstated"
+
+
+@dataclass(frozen=True, slots=True)
+class SigAmount:
+    """An amount in a sig: capsules and/or mg, each as a range from low to high (equal when no range)."""
+
+    count_low: float | None = None
+    count_high: float | None = None
+    mg_low: float | None = None
+    mg_high: float | None = None
+    mass_of: MassOf = MassOf.TOTAL
+
+
+@dataclass(frozen=True, slots=True)
+class SigStrength:
+    """The strength of the product named in the sig, mg per capsule."""
+
+    mg: float
+
+
+@dataclass(frozen=True, slots=True)
+class SigTotal:
+    """The sum the sig states for a dose or a day, mg: checked, never used as the dose."""
+
+    mg: float
+
+
+@dataclass(frozen=True, slots=True)
+class PerDay:
+    """Administrations per day, low and high."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Days between doses, shortest and longest."""
+
+    shortest: float
+    longest: float
+
+
+@dataclass(frozen=True, slots=True)
+class PerWeek:
+    """Administrations per week."""
+
+    times: float
+
+
+@dataclass(frozen=True, slots=True)
+class DaysPerWeek:
+    """Treatment days per week, unnamed."""
+
+    days: float
+
+
+@dataclass(frozen=True, slots=True)
+class Weekdays:
+    """Named days of the week (FHIR codes)."""
+
+    days: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class TimeOfDay:
+    """A time of day: a label such as morning, or a clock time."""
+
+    label: str
+    is_clock: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dialysis:
+    """The dose follows dialysis."""
+
+
+@dataclass(frozen=True, slots=True)
+class CycleDays:
+    """Listed days of a cycle: sorted day numbers, and the length of the cycle in days if stated."""
+
+    days: tuple[int, ...]
+    cycle: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OnOff:
+    """`on` days of treatment, then `off` days of rest; one of them may be stated elsewhere."""
+
+    on: int | None
+    off: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CycleLength:
+    """The length of a cycle, days."""
+
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """How long the treatment, or its phase, goes on: days."""
+
+    days: float
+
+
+@dataclass(frozen=True, slots=True)
+class Continuous:
+    """Without rest days, in words."""
+
+
+RateItem = PerDay | Interval | PerWeek | DaysPerWeek | Weekdays | TimeOfDay | Dialysis
+CourseItem = CycleDays | OnOff | CycleLength | Length | Continuous
+Item = Unread | Marker | Ambiguous | SigAmount | SigStrength | SigTotal | RateItem | CourseItem
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row of the table: a name, the pattern, what to make of a match, and an example the tests run."""
+
+    name: str
+    pattern: re.Pattern[str]
+    build: Callable[[re.Match[str]], Item]
+    example: str
+
+
+def rule(name: str, pattern: str, build: Callable[[re.Match[str]], Item] | Item, example: str) -> Rule:
+    """Return a compiled row; `build` may be the item itself when the match adds nothing to it."""
+    if callable(build):
+        return Rule(name, re.compile(pattern), build, example)
+    fixed = build
+    return Rule(name, re.compile(pattern), lambda _match: fixed, example)
+
+
+def in_days(count: str, unit: str | None) -> float:
+    """Return a matched number of days or weeks in days."""
+    weeks = unit is not None and unit.startswith("w")
+    return number(count) * (7 if weeks else 1)
