@@ -1,0 +1,1 @@
+"""FHIR client: fills the gaps the prefetch left."""
