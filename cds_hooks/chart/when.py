@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from cds_hooks.chart.fhir import as_mapping, as_text
@@ -71,10 +71,8 @@ def parse_when(value: Any) -> When | None:
     year, month, day = int(match["year"]), match["month"], match["day"]
     try:
         if match["clock"]:
-            zone = (match["zone"] or "Z").upper().replace("Z", "+00:00")
-            clock = time.fromisoformat(match["clock"])
-            zone_offset = datetime.strptime(zone.replace(":", ""), "%z").tzinfo
-            moment = datetime.combine(date(year, int(month), int(day)), clock, zone_offset).astimezone(UTC)
+            moment = datetime.fromisoformat(match[0].upper())
+            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
             return When(moment, moment, has_time=True)
         first = datetime(year, int(month or 1), int(day or 1), tzinfo=UTC)
         if day:

@@ -1,0 +1,1 @@
+"""Clinical knowledge as data: YAML files, their schema and a strict loader."""
