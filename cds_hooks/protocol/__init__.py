@@ -1,0 +1,1 @@
+"""CDS Hooks wire format: requests in, services, cards and feedback out."""

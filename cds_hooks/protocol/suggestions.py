@@ -1,0 +1,152 @@
+"""Suggestions a clinician can accept with a click: a test to order, a dose to change, a draft to remove.
+
+`create` resources are built with fhir.resources, so they are valid FHIR R4B. An `update` is a copy of the draft with
+only the dose changed: real drafts do not survive a round trip through a strict model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+from fhir.resources.R4B.servicerequest import ServiceRequest
+
+from cds_hooks.chart.fhir import LOINC, RXNORM, SNOMED, UCUM, Resource, as_list, codings, reference_of
+from cds_hooks.findings import CreateTest, DeleteDraft, Suggestion, UpdateDose
+from cds_hooks.knowledge.loader import Knowledge
+from cds_hooks.protocol.client_profile import CardOptions
+
+MAXIMUM = 3
+"""Suggestions a card may hold."""
+
+
+def suggestion_json(
+    suggestion: Suggestion,
+    knowledge: Knowledge,
+    options: CardOptions,
+    *,
+    patient_id: str,
+    user_id: str,
+    new_uuid: Callable[[], str],
+) -> dict[str, Any] | None:
+    """Return the CDS Hooks suggestion; None when the client cannot apply it.
+
+    Args:
+        suggestion: what the rule suggests.
+        knowledge: wording and codes of orderable tests.
+        options: what the client can do.
+        patient_id: subject of a created order.
+        user_id: requester of a created order, "" when unknown.
+        new_uuid: source of random UUIDs.
+    """
+    sentences = knowledge.phrases.sentences
+    match suggestion:
+        case CreateTest(orderable):
+            test = knowledge.orderables[orderable]
+            resource = _service_request(orderable, knowledge, options, patient_id=patient_id, user_id=user_id)
+            action = {"type": "create", "description": test.description, "resource": resource}
+            return {"label": test.label, "uuid": new_uuid(), "actions": [action]}
+        case UpdateDose(order=order, regimen=regimen):
+            if not options.profile.medication_update or not _identified(order):
+                return None
+            if (draft := updated_draft(suggestion, knowledge)) is None:
+                return None
+            label = sentences["changeDose"].format(regimen=regimen)
+            action = {"type": "update", "description": label, "resource": draft}
+            return {"label": label, "uuid": new_uuid(), "actions": [action]}
+        case DeleteDraft(order):
+            if not options.profile.medication_delete or not _identified(order):
+                return None
+            label = sentences["removeDraft"]
+            action = {"type": "delete", "description": label, "resourceId": reference_of(order)}
+            return {"label": label, "uuid": new_uuid(), "actions": [action]}
+
+
+def _identified(order: Resource) -> bool:
+    return isinstance(order.get("id"), str) and bool(order["id"])
+
+
+def _service_request(
+    orderable: str, knowledge: Knowledge, options: CardOptions, *, patient_id: str, user_id: str
+) -> dict[str, Any]:
+    test = knowledge.orderables[orderable]
+    coding = [
+        {"system": system, "code": row.code, "display": row.display}
+        for system, rows in ((LOINC, test.LOINC), (SNOMED, test.SNOMED))
+        for row in rows
+        if row.verified
+    ]
+    if mapped := options.action_code_map.get(orderable):
+        system, code = mapped
+        coding = [{"system": system, "code": code} if system else {"code": code}, *coding]
+    resource: dict[str, Any] = {
+        "resourceType": "ServiceRequest",
+        "status": "draft",
+        "intent": "order",
+        "code": {"coding": coding, "text": test.label},
+        "subject": {"reference": f"Patient/{patient_id}"},
+    }
+    if user_id.startswith(("Practitioner/", "PractitionerRole/")):
+        resource["requester"] = {"reference": user_id}
+    return ServiceRequest.model_validate(resource).model_dump(mode="json", exclude_none=True)
+
+
+def updated_draft(change: UpdateDose, knowledge: Knowledge) -> dict[str, Any] | None:
+    """Return a copy of the draft that orders the table dose; None when its product cannot be exchanged safely.
+
+    All that described the old dose goes: every dosage instruction (of the first, route, site and method are kept), the
+    amounts to dispense, and a capsule strength of which the new dose is no multiple.
+
+    Args:
+        change: the draft and its new dose.
+        knowledge: codes of the other capsule strengths.
+    """
+    draft: dict[str, Any] = deepcopy(dict(change.order))
+    if change.strength_mg and change.single_mg % change.strength_mg:
+        concept = _other_strength(
+            draft.get("medicationCodeableConcept"), change.strength_mg, change.single_mg, knowledge
+        )
+        if concept is None:
+            return None
+        draft["medicationCodeableConcept"] = concept
+    draft.pop("renderedDosageInstruction", None)
+    draft["dosageInstruction"] = [_dosage(change, draft)]
+    if isinstance(dispense := draft.get("dispenseRequest"), dict):
+        for field in ("quantity", "initialFill"):
+            dispense.pop(field, None)
+        if not dispense:
+            del draft["dispenseRequest"]
+    return draft
+
+
+def _dosage(change: UpdateDose, draft: Resource) -> dict[str, Any]:
+    """Return the dosage instruction of the table dose, in the shape of the draft's FHIR version."""
+    first = next((row for row in as_list(draft.get("dosageInstruction")) if isinstance(row, dict)), {})
+    is_dstu2 = draft.get("resourceType") == "MedicationOrder"
+    quantity = {"value": _plain(change.single_mg), "unit": "mg", "system": UCUM, "code": "mg"}
+    timing = {"frequency": 1, "period": change.every_days, "periodUnits" if is_dstu2 else "periodUnit": "d"}
+    flat = is_dstu2 or not {"doseQuantity", "doseRange"}.isdisjoint(first)  # DSTU2 and STU3
+    return {
+        "text": change.regimen,
+        "timing": {"repeat": timing, "code": {"text": change.regimen}},
+        **{key: first[key] for key in ("route", "site", "method") if key in first},
+        **({"doseQuantity": quantity} if flat else {"doseAndRate": [{"doseQuantity": quantity}]}),
+    }
+
+
+def _other_strength(concept: Any, strength_mg: float, wanted_mg: float, knowledge: Knowledge) -> dict[str, Any] | None:
+    """Return the same product in another strength: the RxNorm row whose display differs in the strength alone."""
+    rows = [row for drug in knowledge.drugs.values() for row in drug.RxNorm if row.verified]
+    drafted = {coding.code for coding in codings(concept) if coding.system == RXNORM}
+    for row in rows:
+        if row.code in drafted and row.strength_mg == strength_mg:
+            display = row.display.replace(f" {strength_mg:g} MG", f" {wanted_mg:g} MG")
+            for other in rows:
+                if other.display == display and other.strength_mg == wanted_mg:
+                    return {"coding": [{"system": RXNORM, "code": other.code, "display": display}], "text": display}
+    return None
+
+
+def _plain(number: float) -> float | int:
+    return int(number) if number == int(number) else number
