@@ -81,7 +81,7 @@ def test_the_end_of_a_period_counts() -> None:
     assert period_end({"start": "2026"}) is None
 
 
-@given(st.datetimes(min_value=datetime(1900, 1, 1), max_value=datetime(2200, 1, 1), timezones=st.just(UTC)))
+@given(st.integers(-2_000_000_000, 6_000_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC)))
 def test_every_instant_survives(moment: datetime) -> None:
     when = parse_when(moment.isoformat())
     assert when is not None

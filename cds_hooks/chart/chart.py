@@ -1,0 +1,277 @@
+"""The chart: everything known about one patient at one instant, and what could not be looked up.
+
+Rules ask the chart; the chart remembers which data needs each rule touched. That is how the evaluation knows which
+checks were incomplete when a search failed, without every rule having to say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import chain
+from typing import Any, TypeVar
+
+from cds_hooks.chart.conditions import (
+    CodeSetIndex,
+    ConditionFact,
+    ProcedureFact,
+    ReactionFact,
+    ResearchSubjectFact,
+    read_conditions,
+    read_procedures,
+    read_reactions,
+    read_research_subjects,
+)
+from cds_hooks.chart.drugs import DrugIndex
+from cds_hooks.chart.fhir import Resource, as_text, subject_id
+from cds_hooks.chart.labs import Lab, LabResult, assess, read_results
+from cds_hooks.chart.medications import MedicationFact, medication_fact, read_medications
+from cds_hooks.chart.orders import DraftOrder, scope_of
+from cds_hooks.chart.patient import PatientFacts, read_patient
+from cds_hooks.chart.units import UnitTable
+from cds_hooks.data_needs import MEDICATION_NEEDS, PATIENT, DataNeed, Scope, data_needs
+from cds_hooks.knowledge.loader import Knowledge
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """The knowledge in the form in which resources are read with it; built once at start."""
+
+    knowledge: Knowledge
+    drugs: DrugIndex
+    code_sets: CodeSetIndex
+    units: UnitTable
+    needs: Mapping[str, DataNeed]
+
+
+def make_reader(knowledge: Knowledge) -> Reader:
+    """Build the look-up tables."""
+    return Reader(
+        knowledge,
+        DrugIndex(knowledge.drugs, knowledge.drug_classes),
+        CodeSetIndex(knowledge.code_sets),
+        UnitTable(knowledge.unit_groups),
+        data_needs(knowledge.analytes),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One patient, one instant, one call.
+
+    Attributes:
+        now: evaluation instant.
+        hook: `order-sign` or `order-select`.
+        drafts: every identified medication draft of the call that is about this patient.
+        gaps: data need key → why it could not be looked up (completely), in words for a card.
+        dropped: resource type → number of resources left out because they are about another patient.
+        reads: the data needs touched through this view; see `watched`.
+    """
+
+    now: datetime
+    hook: str
+    drafts: tuple[DraftOrder, ...]
+    gaps: Mapping[str, str]
+    dropped: Mapping[str, int]
+    _reader: Reader
+    _patient: PatientFacts | None
+    _medications: tuple[MedicationFact, ...]
+    _conditions: tuple[ConditionFact, ...]
+    _procedures: tuple[ProcedureFact, ...]
+    _reactions: tuple[ReactionFact, ...]
+    _research_subjects: tuple[ResearchSubjectFact, ...]
+    _results: Mapping[str, tuple[LabResult, ...]]
+    reads: set[str] = field(default_factory=set)
+    _derived: dict[str, tuple[Any, frozenset[str]]] = field(default_factory=dict)
+
+    def derive(self, name: str, derivation: Callable[[Chart], T]) -> T:
+        """Return a fact derived from the chart, computed once for all rules.
+
+        Args:
+            name: key under which it is kept.
+            derivation: pure function of the chart; what it reads counts as read by everybody who asks.
+        """
+        if name not in self._derived:
+            view = self.watched()
+            value = derivation(view)
+            self._derived[name] = (value, frozenset(view.reads))
+        value, reads = self._derived[name]
+        self.reads.update(reads)
+        return value
+
+    def watched(self) -> Chart:
+        """Return the same chart with an empty record of reads."""
+        return replace(self, reads=set())
+
+    # --- drafts ---------------------------------------------------------------------------------------------------
+
+    def judged(self, drug_or_class: str) -> tuple[DraftOrder, ...]:
+        """Return the selected drafts of a drug or drug class."""
+        members = self._reader.drugs.members(drug_or_class)
+        return tuple(order for order in self.drafts if order.selected and order.match.drugs & members)
+
+    @property
+    def scopes(self) -> frozenset[Scope]:
+        """How much the selected drafts call for."""
+        scopes = (scope_of(order, self._reader.drugs) for order in self.drafts if order.selected)
+        return frozenset(scope for scope in scopes if scope is not None)
+
+    # --- what is recorded -----------------------------------------------------------------------------------------
+
+    @property
+    def patient(self) -> PatientFacts:
+        """The patient.
+
+        Raises:
+            LookupError: the Patient resource could not be obtained.
+        """
+        self.reads.add(PATIENT)
+        if self._patient is None:
+            raise LookupError("the Patient resource could not be obtained")
+        return self._patient
+
+    @property
+    def has_patient(self) -> bool:
+        """Whether the Patient resource was obtained."""
+        return self._patient is not None
+
+    def medications(self, *drugs_or_classes: str) -> tuple[MedicationFact, ...]:
+        """Return records and drafts of the given drugs or classes, newest first, whatever their status."""
+        self.reads.update(MEDICATION_NEEDS)
+        members = self._reader.drugs.members
+        wanted = frozenset(chain.from_iterable(members(key) for key in drugs_or_classes))
+        return tuple(fact for fact in self._medications if fact.drugs & wanted)
+
+    def active(self, *drugs_or_classes: str, days: int = 90) -> tuple[MedicationFact, ...]:
+        """Return what counts as in use; drafts of this call included (`topics.md` section 1)."""
+        return tuple(fact for fact in self.medications(*drugs_or_classes) if fact.is_active(self.now, days))
+
+    def conditions(self, *code_sets: str, active: bool = True) -> tuple[ConditionFact, ...]:
+        """Return the conditions in any of the code sets; the active ones, or all of them."""
+        self.reads.add("conditions")
+        wanted = frozenset(code_sets)
+        return tuple(fact for fact in self._conditions if fact.sets & wanted and (fact.active or not active))
+
+    def condition(self, reference: str) -> ConditionFact | None:
+        """Return the condition with this `Condition/id`."""
+        self.reads.add("conditions")
+        return next((fact for fact in self._conditions if fact.reference == reference), None)
+
+    def procedures(self, *code_sets: str) -> tuple[ProcedureFact, ...]:
+        """Return the procedures done that are in any of the code sets."""
+        self.reads.add("procedures")
+        wanted = frozenset(code_sets)
+        return tuple(fact for fact in self._procedures if fact.sets & wanted)
+
+    def reactions(self, *drugs_or_classes: str) -> tuple[ReactionFact, ...]:
+        """Return allergies and adverse events attributed to the given drugs; all of them without arguments."""
+        self.reads.update(("allergies", "adverseEvents"))
+        if not drugs_or_classes:
+            return self._reactions
+        wanted = frozenset(chain.from_iterable(self._reader.drugs.members(key) for key in drugs_or_classes))
+        return tuple(fact for fact in self._reactions if fact.drugs & wanted)
+
+    def research_subjects(self) -> tuple[ResearchSubjectFact, ...]:
+        """Return the studies the patient takes part in now."""
+        self.reads.add("researchSubjects")
+        return tuple(fact for fact in self._research_subjects if fact.active)
+
+    def results(self, analyte: str) -> tuple[LabResult, ...]:
+        """Return all results of an analyte, newest first."""
+        self.reads.add(self._reader.knowledge.analytes[analyte].need)
+        return self._results.get(analyte, ())
+
+    def lab(self, analyte: str, max_age_days: float) -> Lab:
+        """Return the state of an analyte for a rule that wants a result at most `max_age_days` old."""
+        return assess(self.results(analyte), now=self.now, max_age_days=max_age_days)
+
+    # --- coded concepts -------------------------------------------------------------------------------------------
+
+    def code_sets_of(self, concept: object) -> frozenset[str]:
+        """Return the code sets a CodeableConcept belongs to."""
+        return self._reader.code_sets.sets_of(concept)
+
+    def gap_words(self, needs: Collection[str]) -> tuple[str, ...]:
+        """Return why data needs could not be looked up, those of one cause together: "dispenses: no answer arrived"."""
+        titles: dict[str, list[str]] = {}
+        for need in self._reader.needs:
+            if need in needs and need in self.gaps:
+                titles.setdefault(self.gaps[need], []).append(self._reader.needs[need].title)
+        return tuple(f"{', '.join(names)}: {why}" for why, names in titles.items())
+
+    def analyte_name(self, analyte: str) -> str:
+        """Return the name of an analyte as cards print it."""
+        return self._reader.knowledge.analytes[analyte].name
+
+
+def build_chart(
+    reader: Reader,
+    *,
+    now: datetime,
+    hook: str,
+    patient_id: str,
+    drafts: Sequence[DraftOrder],
+    resources: Iterable[Resource],
+    gaps: Mapping[str, str],
+    dropped: Mapping[str, int] | None = None,
+) -> Chart:
+    """Turn resources into the chart.
+
+    Args:
+        reader: the look-up tables.
+        now: evaluation instant.
+        hook: name of the hook.
+        patient_id: the patient of the call; resources and drafts about anybody else are left out and counted.
+        drafts: the identified drafts.
+        resources: everything that was prefetched or fetched, in any order.
+        gaps: data need key → why it could not be looked up.
+        dropped: resources already left out for being about another patient, by type.
+    """
+    left_out: dict[str, int] = dict(dropped or {})
+    kept: list[Resource] = []
+    patient: PatientFacts | None = None
+    for resource in resources:
+        kind, subject = as_text(resource.get("resourceType")), subject_id(resource)
+        if kind == "Patient":
+            if patient is None and as_text(resource.get("id")) == patient_id:
+                patient = read_patient(resource)
+        elif subject and subject != patient_id:
+            left_out[kind] = left_out.get(kind, 0) + 1
+        else:
+            kept.append(resource)
+    ours = tuple(order for order in drafts if not order.other_patient)
+    for order in drafts:
+        if order.other_patient and scope_of(order, reader.drugs) is not None:
+            left_out["draft order"] = left_out.get("draft order", 0) + 1
+    draft_ids = frozenset(as_text(order.resource.get("id")) for order in ours) - {""}
+    records, unknown_drugs = read_medications(kept, reader.drugs, draft_ids=draft_ids)
+    if unknown_drugs:
+        gaps = {MEDICATION_NEEDS[0]: reader.knowledge.phrases.sentences["recordedDrugUnknown"], **gaps}
+    drafted = tuple(medication_fact(order.resource, order.match, is_draft=True) for order in ours if order.match.drugs)
+    thresholds = reader.knowledge.figures
+    return Chart(
+        now=now,
+        hook=hook,
+        drafts=ours,
+        gaps=gaps,
+        dropped=left_out,
+        _reader=reader,
+        _patient=patient,
+        _medications=drafted + records,
+        _conditions=read_conditions(kept, reader.code_sets, birth=patient.birth if patient else None),
+        _procedures=read_procedures(kept, reader.code_sets),
+        _reactions=read_reactions(kept, reader.drugs, reader.code_sets),
+        _research_subjects=read_research_subjects(kept),
+        _results=read_results(
+            [resource for resource in kept if resource.get("resourceType") == "Observation"],
+            reader.knowledge.analytes,
+            reader.units,
+            reader.knowledge.qualitative,
+            now=now,
+            hcg_negative_below=thresholds["hcgNegativeBelow"].value,
+            hcg_positive_from=thresholds["hcgPositiveFrom"].value,
+        ),
+    )
