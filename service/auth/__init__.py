@@ -1,0 +1,1 @@
+"""Who is calling: JSON Web Tokens, key sets, replay protection."""

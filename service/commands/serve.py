@@ -1,0 +1,132 @@
+"""`lencds serve`: the service itself, on granian."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import click
+
+from service.config import REQUEST_THREADS, ConfigurationError, Settings
+
+APPLICATION = "service.app:create_app"
+"""What every worker runs: module and factory."""
+
+_KILL_AFTER_S = 10
+
+
+@click.command(
+    epilog="Settings come from environment variables LENCDS_…; a wrong one is named and refused. To try it on this"
+    " machine without tokens: LENCDS_AUTH=off lencds serve"
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64), help="Worker processes.")
+def serve(host: str, port: int, workers: int) -> None:
+    """Answer CDS Hooks calls.
+
+    The port opens when everything is loaded; what is wrong with the configuration is said before that.
+    """
+    settings = _settings(host, port)
+    _check_knowledge(settings)
+    _prepare_database(settings)
+    _refuse_taken_port(host, port)
+    where = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    guard = "LENCDS_AUTH=off: no tokens needed" if settings.auth == "off" else f"{len(settings.clients)} client(s)"
+    click.echo(f"lencds: {where}/cds-services ({guard}); stop with Ctrl-C", err=True)
+    with _metrics_folder():
+        _run(host, port, workers, settings)
+
+
+def _settings(host: str, port: int) -> Settings:
+    if os.environ.get("LENCDS_AUTH") == "off" and not os.environ.get("LENCDS_BASE_URL"):
+        name = "127.0.0.1" if host in ("0.0.0.0", "::", "::1") else host  # noqa: S104  a comparison, not a bind
+        os.environ["LENCDS_BASE_URL"] = f"http://{name}:{port}"
+    settings = Settings.load()
+    settings.check_bind(host)
+    return settings
+
+
+def _check_knowledge(settings: Settings) -> None:
+    """Load the knowledge once before the workers do, so that a fault is said once and clearly."""
+    from cds_hooks.knowledge.loader import KNOWLEDGE_FOLDER, KnowledgeError, load_knowledge  # noqa: PLC0415
+
+    try:
+        load_knowledge(settings.knowledge or KNOWLEDGE_FOLDER)
+    except KnowledgeError as error:
+        raise ConfigurationError(f"The knowledge cannot be used: {error}") from error
+
+
+def _prepare_database(settings: Settings) -> None:
+    """Bring the database up to date before the workers start, so that a fault is said once and clearly."""
+    from service.store.audit_key import load_audit_key  # noqa: PLC0415
+    from service.store.database import open_database  # noqa: PLC0415
+    from service.store.schema import make_ready  # noqa: PLC0415
+
+    with closing(open_database(settings.database_url)) as database:
+        make_ready(settings, database)
+    load_audit_key(settings)
+
+
+def _refuse_taken_port(host: str, port: int) -> None:
+    """Refuse a port in use: workers share theirs, so a second service would silently take half of the calls."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise ConfigurationError(f"Port {port} on {host} is in use; choose another with --port.") from error
+            raise ConfigurationError(f"Cannot listen on {host}, port {port}: {error.strerror}.") from error
+
+
+@contextmanager
+def _metrics_folder() -> Iterator[None]:
+    """Give the workers an empty folder to sum their metrics in; it must be named before they import the library."""
+    given = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    folder = Path(given or tempfile.mkdtemp(prefix="lencds-metrics-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.db"):
+        old.unlink()
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+    try:
+        yield
+    finally:
+        if not given:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(host: str, port: int, workers: int, settings: Settings) -> None:
+    from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415
+    from granian.log import LogLevels  # noqa: PLC0415
+    from granian.server import Server  # noqa: PLC0415
+
+    Server(
+        APPLICATION,
+        factory=True,
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=workers,
+        blocking_threads=REQUEST_THREADS,
+        http=HTTPModes.http1,
+        websockets=False,
+        respawn_failed_workers=True,
+        workers_kill_timeout=_KILL_AFTER_S,
+        log_access=False,
+        log_level=LogLevels.warning if settings.log_level in ("warning", "error") else LogLevels.info,
+        log_dictconfig={
+            "formatters": {"json": {"()": "service.logs.LibraryFormatter"}},
+            "handlers": {
+                "console": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stderr"}
+            },
+            "loggers": {"_granian": {"handlers": ["console"], "propagate": False}},
+        },
+    ).serve()

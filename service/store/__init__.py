@@ -1,0 +1,1 @@
+"""Audit rows, feedback, token identifiers: the database."""

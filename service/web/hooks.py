@@ -1,0 +1,105 @@
+"""`POST /cds-services/{id}`: the order check."""
+
+from __future__ import annotations
+
+import time
+
+import orjson
+import structlog
+from flask import Blueprint, Response, request
+from werkzeug.exceptions import NotFound
+
+from cds_hooks.protocol.request import HookRequest, RequestError, parse_request
+from cds_hooks.protocol.services import SERVICES, Service
+from service.auth.caller import Caller
+from service.fhir.deadline import Deadline
+from service.order_check import Answer, OrderCheck, PatientUnobtainableError
+from service.store.audit import AuditRow, AuditUnavailableError
+from service.store.database import WRITE_LIMIT_S
+from service.web.authentication import authenticated_caller
+from service.web.errors import outcome_response
+from service.web.headers import SERVICES_PATH
+from service.wiring import Services
+
+log = structlog.get_logger(__name__)
+
+_EMPTY = orjson.dumps({"cards": []})
+_SHORTEST_WRITE_S = 0.02
+
+
+def hooks_blueprint(services: Services) -> Blueprint:
+    """Return the endpoint of the hooks."""
+    blueprint = Blueprint("hooks", __name__)
+    check: OrderCheck = services.order_check
+
+    @blueprint.post(f"{SERVICES_PATH}/<service_id>")
+    def answer_hook(service_id: str) -> Response:
+        started = time.perf_counter()
+        deadline = Deadline(services.settings.deadline_ms / 1000)
+        caller = authenticated_caller(services)
+        service = SERVICES.get(service_id)
+        if service is None:
+            raise NotFound
+        hook_request = parse_request(request.get_data(cache=False))
+        if hook_request.hook != service.hook:
+            raise RequestError("$.hook", f"is not {service.hook}, the hook of this service")
+        try:
+            answer = check.answer(hook_request, caller.client, now=services.clock(), deadline=deadline)
+        except PatientUnobtainableError:
+            _finish(services, caller, service, hook_request, Answer("patient-missing"), started, deadline)
+            return outcome_response(
+                412,
+                "processing",
+                "The Patient was not sent under the prefetch key 'patient' and could not be read from a FHIR server.",
+                expression="Patient",
+            )
+        _finish(services, caller, service, hook_request, answer, started, deadline)
+        body = orjson.dumps({"cards": answer.cards}) if answer.cards else _EMPTY
+        return Response(body, mimetype="application/json")
+
+    return blueprint
+
+
+def _finish(
+    services: Services,
+    caller: Caller,
+    service: Service,
+    hook_request: HookRequest,
+    answer: Answer,
+    started: float,
+    deadline: Deadline,
+) -> None:
+    """Count the call, and write the audit row of one that was looked at.
+
+    Calls about other drugs leave no row: there are hundreds for each relevant one, and nothing was looked at.
+    """
+    seconds = time.perf_counter() - started
+    services.metrics.call(caller.client.name, service.hook, answer.outcome, seconds)
+    if answer.outcome == "irrelevant":
+        return
+    for card in answer.cards:
+        services.metrics.card(card["source"]["topic"]["code"], card["indicator"])
+    for trace in answer.evaluation.trace if answer.evaluation else ():
+        if trace.error:
+            log.error("rule failed", topic=trace.topic, error_type=trace.error)
+    row = AuditRow(
+        time=services.clock(),
+        client=caller.client.name,
+        tenant=caller.tenant,
+        service_id=service.id,
+        hook=service.hook,
+        hook_instance=hook_request.hook_instance,
+        patient_hmac=services.audit.pseudonym(caller.client.name, hook_request.patient_id),
+        outcome=answer.outcome,
+        topics=answer.topics,
+        cards=answer.card_topics,
+        knowledge_hash=services.order_check.reader.knowledge.hash,
+        sources=answer.sources,
+        fhir_requests=answer.fhir_requests,
+        fhir_ms=answer.fhir_ms,
+        total_ms=seconds * 1000,
+    )
+    try:
+        services.audit.record(row, limit_s=max(_SHORTEST_WRITE_S, min(WRITE_LIMIT_S, deadline.left())))
+    except AuditUnavailableError:
+        log.error("audit row lost", client=caller.client.name, hook=service.hook)
