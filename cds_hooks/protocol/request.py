@@ -9,11 +9,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
+from jsonschema.exceptions import ValidationError, best_match
 
 from cds_hooks.chart.fhir import Resource, as_list, as_mapping, as_text, reference_id
 
@@ -125,7 +125,7 @@ def parse_request(body: bytes) -> HookRequest:
         and not (value is None and name in ("fhirServer", "fhirAuthorization"))
     }
     if (fault := best_match(_validator.iter_errors(members))) is not None:
-        raise RequestError(fault.json_path, _PROBLEMS.get(str(fault.validator), "is not as the protocol demands"))
+        raise _refusal(fault)
     context = members["context"]
     return HookRequest(
         hook=members["hook"],
@@ -140,8 +140,16 @@ def parse_request(body: bytes) -> HookRequest:
     )
 
 
+def _refusal(fault: ValidationError) -> RequestError:
+    """Name the member at fault: of a missing one the path at which it should stand."""
+    if fault.validator == "required":
+        present = as_mapping(fault.instance)
+        missing = next(name for name in cast("list[str]", fault.validator_value) if name not in present)
+        return RequestError(f"{fault.json_path}.{missing}", "is missing")
+    return RequestError(fault.json_path, _PROBLEMS.get(str(fault.validator), "is not as the protocol demands"))
+
+
 _PROBLEMS = {
-    "required": "lacks a required member",
     "dependentRequired": "fhirAuthorization needs fhirServer",
     "type": "has the wrong JSON type",
     "minLength": "is empty",

@@ -52,19 +52,19 @@ def test_a_complete_request_is_read() -> None:
 @pytest.mark.parametrize(
     ("given_body", "path"),
     [
-        (changed("hook", remove=True), "$"),
+        (changed("hook", remove=True), "$.hook"),
         (changed("hook", 7), "$.hook"),
         (changed("hook", ""), "$.hook"),
-        (changed("hookInstance", remove=True), "$"),
+        (changed("hookInstance", remove=True), "$.hookInstance"),
         (changed("hookInstance", None), "$.hookInstance"),
         (changed("hookInstance", ""), "$.hookInstance"),
-        (changed("context", remove=True), "$"),
+        (changed("context", remove=True), "$.context"),
         (changed("context", []), "$.context"),
-        (changed("context.patientId", remove=True), "$.context"),
+        (changed("context.patientId", remove=True), "$.context.patientId"),
         (changed("context.patientId", 12), "$.context.patientId"),
         (changed("context.patientId", ""), "$.context.patientId"),
         (changed("context.patientId", "Patient/"), "$.context.patientId"),
-        (changed("context.draftOrders", remove=True), "$.context"),
+        (changed("context.draftOrders", remove=True), "$.context.draftOrders"),
         (changed("context.draftOrders", []), "$.context.draftOrders"),
         (changed("context.draftOrders", {"entry": {}}), "$.context.draftOrders.entry"),
         (changed("fhirServer", 5), "$.fhirServer"),
@@ -80,7 +80,7 @@ def test_a_missing_or_mistyped_member_is_named(given_body: bytes, path: str) -> 
 def test_order_select_needs_selections() -> None:
     with pytest.raises(RequestError) as caught:
         parse_request(changed("hook", "order-select"))
-    assert caught.value.path == "$.context"
+    assert caught.value.path == "$.context.selections"
 
 
 def test_the_error_never_quotes_a_value() -> None:
