@@ -194,6 +194,10 @@ class Chart:
         """Return the code sets a CodeableConcept belongs to."""
         return self._reader.code_sets.sets_of(concept)
 
+    def drugs_named(self, text: str) -> frozenset[str]:
+        """Return the drugs a text names."""
+        return self._reader.drugs.identify_text(text).drugs
+
     def gap_words(self, needs: Collection[str]) -> tuple[str, ...]:
         """Return why data needs could not be looked up, those of one cause together: "dispenses: no answer arrived"."""
         titles: dict[str, list[str]] = {}

@@ -166,6 +166,7 @@ class ConditionFact:
         verification_status: FHIR code, "" when missing; refuted entries are never facts.
         severity: `mild`, `moderate`, `severe`, or "".
         grade: CTCAE grade the words mention.
+        named: those of `sets` that only its words put it in.
     """
 
     sets: frozenset[str]
@@ -179,17 +180,23 @@ class ConditionFact:
     verification_status: str = ""
     severity: str = ""
     grade: int | None = None
+    named: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class ProcedureFact:
-    """One procedure that was done, or is being done; `when` is the end of a period."""
+    """One procedure that was done, or is being done.
+
+    `when` is the end of a period; `named` are those of `sets` that only its words put it in. The words of its category
+    ("Surgical procedure") count for `sets` as well.
+    """
 
     sets: frozenset[str]
     when: When | None
     status: str
     text: str
     reference: str
+    named: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +213,7 @@ class ReactionFact:
         reference: `Type/id`.
         manifestation: the manifestations in words.
         grade: CTCAE grade the words mention.
-        active: false for an allergy recorded as inactive or resolved.
+        active: false for an allergy recorded as inactive or resolved, or an adverse event whose outcome is resolved.
         attributed: whether any culprit is recorded, known to the knowledge or not.
     """
 
@@ -239,6 +246,8 @@ _REFUTED = frozenset({"refuted", "entered-in-error"})
 _THERE = frozenset({"active", "recurrence", "relapse", "remission"})
 _GONE = frozenset({"inactive", "resolved"})
 _NOT_DONE = frozenset({"not-done", "preparation", "stopped", "aborted", "suspended", "on-hold"})
+_OVER = ("resolved", "recovered")
+"""How the outcomes of an adverse event that is over begin: with or without sequelae."""
 _TAKING_PART = frozenset({"on-study", "on-study-intervention", "on-study-observation", "enrolled", "active"})
 _SEVERITIES = {
     "severe": r"severe|24484000|life.threatening|fatal",
@@ -292,9 +301,14 @@ def read_conditions(
             verification_status=_status(resource.get("verificationStatus")),
             severity=_worst([resource.get("severity")]),
             grade=_grade(text, concept_text(resource.get("severity"))),
+            named=_named(found),
         )
         facts.append(fact)
     return tuple(facts)
+
+
+def _named(found: Mapping[str, CodeSetMatch]) -> frozenset[str]:
+    return frozenset(key for key, match in found.items() if not match.code)
 
 
 def _onset(resource: Resource, birth: When | None) -> When | None:
@@ -319,8 +333,10 @@ def read_procedures(resources: Iterable[Resource], code_sets: CodeSetIndex) -> t
         status, code = _status(resource.get("status")), resource.get("code")
         if status in _NOT_DONE or resource.get("notDone") is True or resource.get("notPerformed") is True:
             continue
-        sets, when = code_sets.sets_of(code), first_when(resource, *dates)
-        facts.append(ProcedureFact(sets, when, status, concept_text(code), reference_of(resource)))
+        found, when = code_sets.find(code), first_when(resource, *dates)
+        text, reference = concept_text(code), reference_of(resource)
+        category = frozenset(match.code_set for match in code_sets.named(concept_text(resource.get("category"))))
+        facts.append(ProcedureFact(frozenset(found) | category, when, status, text, reference, _named(found)))
     return tuple(facts)
 
 
@@ -369,6 +385,7 @@ def _allergy(resource: Resource, drugs: DrugIndex, code_sets: CodeSetIndex) -> R
         manifestation="; ".join(filter(None, words)),
         grade=_grade(text, *words),
         active=(_status(resource.get("clinicalStatus")) or _status(resource.get("status"))) not in _GONE,
+        attributed=any(concept_text(_concept_of(one)) for one in culprits),
     )
 
 
@@ -395,6 +412,7 @@ def _adverse_event(
         reference=reference_of(resource),
         manifestation=description if description != text else "",
         grade=_grade(concept_text(severity), text, description),
+        active=not any(code.lower().startswith(_OVER) for code in codes(resource.get("outcome"))),
         attributed=bool(likely) or bool(found),
     )
 

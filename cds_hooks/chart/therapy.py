@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from cds_hooks.chart.chart import Chart
 from cds_hooks.chart.conditions import ConditionFact
-from cds_hooks.chart.fhir import Resource, as_list, as_mapping, concept_text, reference_id
+from cds_hooks.chart.fhir import Resource, as_list, as_mapping, as_text, concept_text, reference_id
 from cds_hooks.chart.medications import STATEMENT_TYPES, MedicationFact
 from cds_hooks.chart.orders import DraftOrder
 from cds_hooks.knowledge.loader import Knowledge
@@ -38,8 +38,9 @@ class Indication:
         text: as the record words it.
         reference: `Condition/id` or the order.
         source: where it was read.
-        other_reason: code sets of a reason given on the order that is not a labelled indication (CLL, say).
+        other_reason: code sets of the order's reasons that are no labelled indication (CLL, say).
         candidates: labelled indications among the active conditions.
+        other_text: the order's reasons that are no labelled indication, as the order words them.
     """
 
     code_set: str
@@ -48,6 +49,7 @@ class Indication:
     source: IndicationSource
     other_reason: frozenset[str]
     candidates: tuple[ConditionFact, ...]
+    other_text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,19 +110,18 @@ def read_indication(chart: Chart, orders: Sequence[Resource], knowledge: Knowled
     """
     labelled = labelled_indications(knowledge)
     candidates = chart.conditions(*labelled)
-    other: set[str] = set()
-    for order in orders:
-        for sets, text, reference in _reasons(chart, order):
-            for name in sorted(sets & labelled):
-                return Indication(name, text, reference, IndicationSource.ORDER, frozenset(), candidates)
-            other |= sets
+    reasons = [reason for order in orders for reason in _reasons(chart, order)]
+    rest = [reason for reason in reasons if not reason[0] & labelled]
+    other = frozenset(name for sets, _, _ in rest for name in sets)
+    other_text = "; ".join(dict.fromkeys(text for _, text, _ in rest if text))
+    for sets, text, reference in reasons:
+        for name in sorted(sets & labelled):
+            return Indication(name, text, reference, IndicationSource.ORDER, other, candidates, other_text)
     names = {name for fact in candidates for name in fact.sets & labelled}
     if len(names) == 1 and not other:
-        fact = candidates[0]
-        return Indication(
-            names.pop(), fact.text, fact.reference, IndicationSource.PROBLEM_LIST, frozenset(), candidates
-        )
-    return Indication("", "", "", IndicationSource.NONE, frozenset(other), candidates)
+        fact, source = candidates[0], IndicationSource.PROBLEM_LIST
+        return Indication(names.pop(), fact.text, fact.reference, source, other, candidates, other_text)
+    return Indication("", "", "", IndicationSource.NONE, other, candidates, other_text)
 
 
 def _reasons(chart: Chart, order: Resource) -> list[tuple[frozenset[str], str, str]]:
@@ -131,12 +132,14 @@ def _reasons(chart: Chart, order: Resource) -> list[tuple[frozenset[str], str, s
     for reason in map(as_mapping, as_list(order.get("reason"))):
         concepts.append(reason.get("concept", reason))
         references.append(reason.get("reference") if isinstance(reason.get("reference"), dict) else reason)
-    found += [(sets, concept_text(concept), "") for concept in concepts if (sets := chart.code_sets_of(concept))]
+    found += [(chart.code_sets_of(concept), concept_text(concept), "") for concept in concepts]
     for reference in references:
         identity = reference_id(reference, "Condition")
         if identity and (fact := chart.condition(f"Condition/{identity}")):
             found.append((fact.sets, fact.text, fact.reference))
-    return found
+        else:
+            found.append((frozenset(), as_text(as_mapping(reference).get("display")), ""))
+    return [reason for reason in found if reason[0] or reason[1]]
 
 
 def read_course(chart: Chart, drug: str, *, not_before: datetime | None, window_days: int) -> Course:

@@ -1,0 +1,1 @@
+"""Readable views of the knowledge and of the clinical cases, for pharmacists: terminal, Markdown, HTML."""
