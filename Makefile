@@ -11,7 +11,7 @@ UV = $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test serve check lint types unit clean
+.PHONY: help demo test serve check lint types unit mutation coverage cases clean
 
 help: ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -46,5 +46,17 @@ unit: $(INSTALLED) ## the tests
 serve: $(INSTALLED) ## the service without authentication, loopback only
 	LENCDS_AUTH=off $(RUN)lencds serve
 
+mutation: $(INSTALLED) ## change every figure by one step and show which changes no clinical case notices (minutes)
+	$(RUN)python -m tests.mutation.run
+
+coverage: $(INSTALLED) ## write docs/coverage.md: the statements of the label and what answers for each
+	@mkdir -p build
+	$(RUN)lencds knowledge --coverage --markdown > build/coverage.md
+	mv build/coverage.md docs/coverage.md
+
+cases: $(INSTALLED) ## write build/cases.html: all clinical cases with what the service says about them
+	@mkdir -p build
+	$(RUN)lencds knowledge --cases build/cases.html
+
 clean: ## remove what the targets made
-	rm -rf $(VENV) .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) .tools build .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

@@ -61,6 +61,13 @@ class CreateTest:
 
 
 @dataclass(frozen=True, slots=True)
+class CreateMedication:
+    """Offer a medication order as one choice; `orderable` is a key of `medications` in `knowledge/orderables.yaml`."""
+
+    orderable: str
+
+
+@dataclass(frozen=True, slots=True)
 class UpdateDose:
     """Suggest the draft with another dose.
 
@@ -86,7 +93,7 @@ class DeleteDraft:
     order: Resource
 
 
-Suggestion: TypeAlias = CreateTest | UpdateDose | DeleteDraft
+Suggestion: TypeAlias = CreateTest | CreateMedication | UpdateDose | DeleteDraft
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,14 +145,13 @@ class _Call:
         self._dropped = dict(self._prefetched.dropped_other_patient)
         drafts = self._with_medications(drafts)
         scopes = {scope for order in drafts if order.selected and (scope := scope_of(order, check.reader.drugs))}
-        if not scopes and not any(order.selected and order.unresolved for order in drafts):
-            return self._nothing("irrelevant")
+        unresolved = any(order.selected and order.unresolved for order in drafts)
+        if not scopes:
+            return self._evaluated(drafts) if unresolved else self._nothing("irrelevant")
         if scopes <= {Scope.PARTNER}:
-            if not scopes:
-                return self._evaluated(drafts)
             self._gather([check.reader.needs[key] for key in (PATIENT, *MEDICATION_NEEDS)])
             if not self._concerns_partner(drafts):
-                return self._nothing("partner-inactive")
+                return self._evaluated(drafts) if unresolved else self._nothing("partner-inactive")
         wanted = chain.from_iterable(needs_of(scope, check.reader.needs) for scope in Scope if scope in scopes)
         self._gather(list({need.key: need for need in wanted}.values()))
         if not self._has_patient() and scopes & {Scope.LENALIDOMIDE, Scope.ANALOGUE}:

@@ -96,7 +96,10 @@ class Chart:
         """
         if name not in self._derived:
             view = self.watched()
-            value = derivation(view)
+            try:
+                value = derivation(view)
+            finally:  # what it asked for counts as asked for also when it fails, for lack of the Patient say
+                self.reads.update(view.reads)
             self._derived[name] = (value, frozenset(view.reads))
         value, reads = self._derived[name]
         self.reads.update(reads)

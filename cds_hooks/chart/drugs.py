@@ -183,7 +183,9 @@ class DrugIndex:
             drugs, basis = named, MatchBasis.NAME
         if drugs:
             drugs = self._unblocked(drugs - excluded, (*displays, text, route_and_form))
-        shown = text or (displays[0] if displays else next((entry.display for entry in entries), first_code))
+        shown = text or (
+            displays[0] if displays else next((entry.display for entry in entries if entry.display), first_code)
+        )
         if not drugs:
             return DrugMatch(drugs, MatchBasis.NONE, None, shown)
         strengths = {entry.strength_mg for entry in entries if entry.drugs <= drugs} - {None}

@@ -91,21 +91,23 @@ def _locate(document: YamlDocument, shape: type[T], error: msgspec.ValidationErr
     problem, _, where = str(error).partition(" - at `")
     steps: list[str | int] = []
     for index, any_key, name in _PATH_STEP.findall(where):
-        node = _at(content, steps)
-        if any_key and isinstance(node, dict):
-            for key in node:
-                alone = _replaced(content, steps, {key: node[key]})
-                if _problem(alone, shape) == str(error):
-                    content = alone
-                    steps.append(key)
-                    break
-            else:
-                return document.error(steps, problem)
+        if any_key:
+            steps += _culprit(content, steps, shape, error)
+            content = _replaced(content, steps[:-1], {steps[-1]: _at(content, steps)}) if steps else content
         else:
             steps.append(int(index) if index else name)
+    if where.startswith("key`"):
+        steps += _culprit(content, steps, shape, error)
     if unknown := _UNKNOWN_KEY.search(problem):
         steps.append(unknown[1])
     return document.error(steps, problem)
+
+
+def _culprit(content: Any, steps: list[str | int], shape: type[T], error: msgspec.ValidationError) -> list[str]:
+    """Return the key below `steps` whose entry, standing there alone, gives the same error."""
+    node = _at(content, steps)
+    alone = ((key, _replaced(content, steps, {key: node[key]})) for key in node)
+    return next(([key] for key, changed in alone if _problem(changed, shape) == str(error)), [])
 
 
 def _problem(content: Any, shape: type[T]) -> str:

@@ -225,7 +225,7 @@ def _check_bands(document: YamlDocument, bands: Mapping[str, CreatinineClearance
     for (lower_name, lower), (upper_name, upper) in pairwise(ordered):
         if lower.high != upper.low:
             raise document.error(("bands", upper_name), f"does not begin where band {lower_name!r} ends")
-    if ordered[0][1].low is not None or ordered[-1][1].high is not None:
+    if not ordered or ordered[0][1].low is not None or ordered[-1][1].high is not None:
         raise document.error(("bands",), "must cover every creatinine clearance")
 
 
@@ -234,6 +234,8 @@ def _check_schedule(document: YamlDocument, path: tuple[str | int, ...], profile
     for index, row in enumerate(profile.count_schedule):
         if row.from_day != expected:
             raise document.error((*path, "count_schedule", index), "overlaps or leaves a gap")
+        if row.to_day is not None and row.to_day <= row.from_day:
+            raise document.error((*path, "count_schedule", index), "ends before it begins")
         expected = row.to_day
     if expected is not None:
         raise document.error((*path, "count_schedule"), "the last row must be open-ended")

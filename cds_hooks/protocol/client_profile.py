@@ -17,6 +17,7 @@ class ClientProfile:
         one_action_per_suggestion: whether a suggestion may hold a single action only.
         medication_update: whether it can apply an `update` of a MedicationRequest; without it dose advice is text.
         medication_delete: whether it can apply a `delete` of a draft.
+        medication_create: whether it can apply a `create` of a MedicationRequest, not only of a test.
     """
 
     name: str
@@ -24,11 +25,12 @@ class ClientProfile:
     one_action_per_suggestion: bool = True
     medication_update: bool = True
     medication_delete: bool = True
+    medication_create: bool = True
 
 
 PROFILES: Mapping[str, ClientProfile] = {
     "generic": ClientProfile("generic"),
-    "epic": ClientProfile("epic", medication_update=False),
+    "epic": ClientProfile("epic", medication_update=False, medication_create=False),
     "sandbox": ClientProfile("sandbox"),
 }
 

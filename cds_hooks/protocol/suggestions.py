@@ -1,4 +1,4 @@
-"""Suggestions a clinician can accept with a click: a test to order, a dose to change, a draft to remove.
+"""Suggestions a clinician can accept with a click: a test or drug to order, a dose to change, a draft to remove.
 
 `create` resources are built with fhir.resources, so they are valid FHIR R4B. An `update` is a copy of the draft with
 only the dose changed: real drafts do not survive a round trip through a strict model.
@@ -10,11 +10,13 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
+from fhir.resources.R4B.medicationrequest import MedicationRequest
 from fhir.resources.R4B.servicerequest import ServiceRequest
 
 from cds_hooks.chart.fhir import LOINC, RXNORM, SNOMED, UCUM, Resource, as_list, codings, reference_of
-from cds_hooks.findings import CreateTest, DeleteDraft, Suggestion, UpdateDose
+from cds_hooks.findings import CreateMedication, CreateTest, DeleteDraft, Suggestion, UpdateDose
 from cds_hooks.knowledge.loader import Knowledge
+from cds_hooks.knowledge.terminology import Code
 from cds_hooks.protocol.client_profile import CardOptions
 
 MAXIMUM = 3
@@ -47,6 +49,13 @@ def suggestion_json(
             resource = _service_request(orderable, knowledge, options, patient_id=patient_id, user_id=user_id)
             action = {"type": "create", "description": test.description, "resource": resource}
             return {"label": test.label, "uuid": new_uuid(), "actions": [action]}
+        case CreateMedication(orderable):
+            if not options.profile.medication_create:
+                return None
+            medication = knowledge.orderable_medications[orderable]
+            resource = _medication_request(orderable, knowledge, options, patient_id=patient_id, user_id=user_id)
+            action = {"type": "create", "description": medication.description, "resource": resource}
+            return {"label": medication.label, "uuid": new_uuid(), "actions": [action]}
         case UpdateDose(order=order, regimen=regimen):
             if not options.profile.medication_update or not _identified(order):
                 return None
@@ -71,25 +80,65 @@ def _service_request(
     orderable: str, knowledge: Knowledge, options: CardOptions, *, patient_id: str, user_id: str
 ) -> dict[str, Any]:
     test = knowledge.orderables[orderable]
-    coding = [
-        {"system": system, "code": row.code, "display": row.display}
-        for system, rows in ((LOINC, test.LOINC), (SNOMED, test.SNOMED))
-        for row in rows
-        if row.verified
-    ]
-    if mapped := options.action_code_map.get(orderable):
-        system, code = mapped
-        coding = [{"system": system, "code": code} if system else {"code": code}, *coding]
+    coding = _coding(orderable, options, (LOINC, test.LOINC), (SNOMED, test.SNOMED))
     resource: dict[str, Any] = {
         "resourceType": "ServiceRequest",
         "status": "draft",
         "intent": "order",
         "code": {"coding": coding, "text": test.label},
-        "subject": {"reference": f"Patient/{patient_id}"},
+        **_concerning(patient_id, user_id),
     }
-    if user_id.startswith(("Practitioner/", "PractitionerRole/")):
-        resource["requester"] = {"reference": user_id}
     return ServiceRequest.model_validate(resource).model_dump(mode="json", exclude_none=True)
+
+
+def _medication_request(
+    orderable: str, knowledge: Knowledge, options: CardOptions, *, patient_id: str, user_id: str
+) -> dict[str, Any]:
+    """Return a draft order of one choice; quantity and duration are left to the clinician."""
+    medication = knowledge.orderable_medications[orderable]
+    dose = {"value": _plain(medication.single_mg), "unit": "mg", "system": UCUM, "code": "mg"}
+    resource: dict[str, Any] = {
+        "resourceType": "MedicationRequest",
+        "status": "draft",
+        "intent": "order",
+        "medicationCodeableConcept": {
+            "coding": _coding(orderable, options, (RXNORM, medication.RxNorm)),
+            "text": medication.product,
+        },
+        **_concerning(patient_id, user_id),
+        "dosageInstruction": [
+            {
+                "text": medication.directions,
+                "timing": {"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"}},
+                "route": {"text": medication.route},
+                "doseAndRate": [{"doseQuantity": dose}],
+            }
+        ],
+    }
+    MedicationRequest.model_validate(resource)  # its dump would write the numbers as strings
+    return resource
+
+
+def _coding(orderable: str, options: CardOptions, *rows: tuple[str, tuple[Code, ...]]) -> list[dict[str, str]]:
+    """Return the codings of something to order, the site's own code first."""
+    coding = [
+        {"system": system, "code": row.code, "display": row.display}
+        for system, codes in rows
+        for row in codes
+        if row.verified
+    ]
+    if mapped := options.action_code_map.get(orderable):
+        system, code = mapped
+        return [{"system": system, "code": code} if system else {"code": code}, *coding]
+    return coding
+
+
+def _concerning(patient_id: str, user_id: str) -> dict[str, Any]:
+    """Return subject and requester of an order."""
+    concerning = {"subject": {"reference": f"Patient/{patient_id}"}}
+    if user_id.startswith(("Practitioner/", "PractitionerRole/")):
+        concerning["requester"] = {"reference": user_id}
+    return concerning
 
 
 def updated_draft(change: UpdateDose, knowledge: Knowledge) -> dict[str, Any] | None:

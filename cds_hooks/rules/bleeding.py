@@ -43,17 +43,17 @@ _SEVERE = "severe"
 
 def bleeding_risk(chart: Chart, knowledge: Knowledge) -> Outcome:
     """Fire when platelets are below 50,000/µL while an anticoagulant, a platelet inhibitor or an NSAID is in use."""
+    sentences = knowledge.phrases.sentences
+    in_use = [(fact, sentences[key]) for name, key in _ADDING for fact in chart.active(name)]
+    if not in_use:
+        return not_applicable("no drug in use that adds to the bleeding risk")
     results = chart.results("platelets")
     low = low_platelets(chart, knowledge)
     if low is None:
         seen = lab_fact(chart, knowledge, "platelets")
         readable = any(result.is_final for result in results)
         return passed("platelets not low", seen) if readable else not_evaluable("no readable platelet count", seen)
-    sentences = knowledge.phrases.sentences
-    in_use = [(fact, sentences[key]) for name, key in _ADDING for fact in chart.active(name)]
     seen_platelets = results_up_to(low, results, chart, knowledge)
-    if not in_use:
-        return not_applicable("no drug in use that adds to the bleeding risk", *seen_platelets)
     limit, recent = knowledge.figures["bleedingPlatelets"], knowledge.figures["countRecentDays"]
     names = dict.fromkeys(drug_name(fact.drugs, fact.text, knowledge).lower() for fact, _ in in_use)
     return fired(

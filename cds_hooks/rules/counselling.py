@@ -13,6 +13,7 @@ from cds_hooks.data_needs import MEDICATION_NEEDS
 from cds_hooks.findings import Finding, Outcome, fired, not_applicable
 from cds_hooks.knowledge.loader import Knowledge
 from cds_hooks.markdown import escape
+from cds_hooks.rules.contraception import methods_without_second
 from cds_hooks.rules.lab_facts import day_of, newest_alarming, short_name, shown
 from cds_hooks.rules.liver import ENZYMES, upper_limit
 from cds_hooks.rules.treatment_facts import treatment_facts
@@ -49,6 +50,14 @@ def _always(_chart: Chart, _knowledge: Knowledge, _course: Therapy) -> Values | 
 def _reproductive_potential(chart: Chart, knowledge: Knowledge, _course: Therapy) -> Values | None:
     excluded = reproductive_status(chart, knowledge).potential is ReproductivePotential.NO
     return None if excluded else {}
+
+
+def _one_contraceptive_method(chart: Chart, knowledge: Knowledge, course: Therapy) -> Values | None:
+    """A highly effective method without a second one beside it; without any, contraceptionRequired speaks."""
+    if _reproductive_potential(chart, knowledge, course) is None:
+        return None
+    methods = methods_without_second(chart, knowledge)
+    return {"found": methods} if methods else None
 
 
 def _male(chart: Chart, _knowledge: Knowledge, _course: Therapy) -> Values | None:
@@ -91,6 +100,7 @@ def _listed(found: Iterable[str]) -> Values | None:
 CONDITIONS: Mapping[str, Condition] = {
     "always": _always,
     "reproductivePotential": _reproductive_potential,
+    "oneContraceptiveMethod": _one_contraceptive_method,
     "male": _male,
     "lymphoma": _lymphoma,
     "myelomaWithoutDexamethasone": _myeloma_without_dexamethasone,

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from cds_hooks.chart.chart import Chart
 from cds_hooks.chart.labs import LabResult
 from cds_hooks.chart.therapy import Therapy
@@ -15,13 +17,14 @@ from cds_hooks.data_needs import MEDICATION_NEEDS
 from cds_hooks.findings import Fact
 from cds_hooks.knowledge.loader import Knowledge
 from cds_hooks.knowledge.schema import Figure
-from cds_hooks.rules.lab_facts import Judge, day_of, days_old, newest_alarming, result_fact, shown
+from cds_hooks.rules.lab_facts import day_of, days_old, newest_alarming, result_fact, satisfies, shown
 from cds_hooks.rules.ordered_dose import ordered_dose
 
 _MDS = "mds"
 _LATE, _NORMAL, _LOW, _VERY_LOW = "late", "earlyBaselineNormal", "earlyBaselineLow", "earlyBaselineVeryLow"
 _FIGURES = {"anc": "anc", "platelets": "platelet"}
 """Beginning of the names of the figures of an analyte."""
+_RELATIONS = {"<": "below", "<=": "at or below"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +77,13 @@ class CountLimits:
         if not self._is_mds_early():
             return _LATE
         self.baseline = self._before_treatment()
-        if self.baseline is None or self._baseline_is("BaselineNormal") is not True:
+        if self.baseline is None or self._baseline_is("BaselineNormal") is not False:
             return _NORMAL
-        return _VERY_LOW if self._baseline_is("BaselineLow") else _LOW
+        return _VERY_LOW if self._baseline_is("BaselineVeryLow") else _LOW
 
-    def _baseline_is(self, below: str) -> bool | None:
-        figure = self._figures.get(f"{self._prefix}{below}.{_MDS}")
-        return self.baseline.is_below(figure.value) if figure and self.baseline else None
+    def _baseline_is(self, name: str) -> bool | None:
+        figure = self._figures.get(f"{self._prefix}{name}.{_MDS}")
+        return satisfies(self.baseline, figure) if figure and self.baseline else None
 
     def _is_mds_early(self) -> bool:
         """Whether the first four weeks at 10 mg run; an unknown dose or start counts as yes, the stricter reading."""
@@ -112,8 +115,8 @@ class CountLimits:
 
     def settles(self, result: LabResult) -> bool | None:
         """Whether a result lies on a known side of the hold limits; None when its comparator leaves that open."""
-        limits = [figure.value for kind in ("Hold", "HoldLasting") if (figure := self._figure(kind))]
-        return None if any(result.is_below(limit) is None for limit in limits) else True
+        figures = [figure for kind in ("Hold", "HoldLasting") if (figure := self._figure(kind))]
+        return None if any(satisfies(result, figure) is None for figure in figures) else True
 
     def find(self) -> LowCount | None:
         """Return the count beyond the most serious limit; None when there is none."""
@@ -126,11 +129,8 @@ class CountLimits:
             or self._duration_unknown()
         )
 
-    def _newest(self, is_beyond: Judge) -> LabResult | None:
-        return newest_alarming(self._results, is_beyond)
-
-    def _newest_below(self, figure: Figure) -> LabResult | None:
-        return self._newest(lambda result: result.is_below(figure.value))
+    def _newest_beyond(self, figure: Figure) -> LabResult | None:
+        return newest_alarming(self._results, lambda result: satisfies(result, figure))
 
     @property
     def _hold_variant(self) -> str:
@@ -138,28 +138,27 @@ class CountLimits:
 
     def _hold(self) -> LowCount | None:
         figure = self._figure("Hold")
-        if figure is None or (result := self._newest_below(figure)) is None:
+        if figure is None or (result := self._newest_beyond(figure)) is None:
             return None
-        return LowCount(self._hold_variant, result, _below(figure), (figure,))
+        return LowCount(self._hold_variant, result, _words(figure), (figure,))
 
     def _hold_by_baseline(self) -> LowCount | None:
         """Look for a fall to half of a low count before treatment (MDS, platelets)."""
         figure, baseline = self._figure("HoldShare"), self.baseline
         if figure is None or baseline is None or baseline.value is None:
             return None
-        limit = figure.value * baseline.value
-        if (result := self._newest(lambda one: one.is_at_most(limit))) is None:
+        limit = replace(figure, value=figure.value * baseline.value)
+        if (result := self._newest_beyond(limit)) is None:
             return None
         sentence = self._knowledge.phrases.sentences["countBaseline"]
         reason = sentence.format(value=shown(baseline), date=day_of(baseline))
         fact = result_fact(baseline, self._chart, self._knowledge)
-        words = f"at or below {cell_count(limit)}"
-        return LowCount(self._hold_variant, result, words, (figure,), reason, (fact,))
+        return LowCount(self._hold_variant, result, _words(limit), (figure,), reason, (fact,))
 
     def _hold_lasting(self) -> LowCount | None:
         """Look for a limit that holds only after seven days, or with fever."""
         figure = self._figure("HoldLasting")
-        if figure is None or (result := self._newest_below(figure)) is None:
+        if figure is None or (result := self._newest_beyond(figure)) is None:
             return None
         sentences = self._knowledge.phrases.sentences
         if earlier := self._lasting_since(result, figure):
@@ -170,7 +169,7 @@ class CountLimits:
             basis, fact = self._figures["fever"], result_fact(fever, self._chart, self._knowledge)
         else:
             return None
-        return LowCount(self._hold_variant, result, _below(figure), (figure, basis), reason, (fact,))
+        return LowCount(self._hold_variant, result, _words(figure), (figure, basis), reason, (fact,))
 
     def _start(self) -> LowCount | None:
         """Look for a count too low to begin with."""
@@ -178,34 +177,34 @@ class CountLimits:
             return None
         own = self._figures.get(f"{self._prefix}Start.{self._course.profile_key}")
         figure = own or self._figures[f"{self._prefix}Start"]
-        if (result := self._newest_below(figure)) is None:
+        if (result := self._newest_beyond(figure)) is None:
             return None
         variant = "startMaintenance" if own else "start"
-        return LowCount(variant, result, _below(figure), (figure,), absent=frozenset(MEDICATION_NEEDS))
+        return LowCount(variant, result, _words(figure), (figure,), absent=frozenset(MEDICATION_NEEDS))
 
     def _infection(self) -> LowCount | None:
         """Look for neutropenia with fever or infection."""
         figure = self._figures.get(f"{self._prefix}Fever")
-        if figure is None or (result := self._newest_below(figure)) is None:
+        if figure is None or (result := self._newest_beyond(figure)) is None:
             return None
         sentences = self._knowledge.phrases.sentences
         if fever := self._fever():
             reason = sentences["countFever"].format(value=shown(fever), date=day_of(fever))
             fact = result_fact(fever, self._chart, self._knowledge)
-            return LowCount("infection", result, _below(figure), (figure, self._figures["fever"]), reason, (fact,))
+            return LowCount("infection", result, _words(figure), (figure, self._figures["fever"]), reason, (fact,))
         for infection in self._chart.conditions("activeInfection")[:1]:
             reason = sentences["countInfection"].format(name=infection.text)
             since = infection.onset or infection.recorded
             fact = Fact("Infection", infection.text, str(since) if since else "no date", infection.reference)
-            return LowCount("infection", result, _below(figure), (figure,), reason, (fact,))
+            return LowCount("infection", result, _words(figure), (figure,), reason, (fact,))
         return None
 
     def _duration_unknown(self) -> LowCount | None:
         """Look for grade 4 neutropenia of unknown duration in MDS, where the label holds only after seven days."""
-        figure = self._figures.get(f"{self._prefix}HoldLasting.{self.row}") if self.row == f"{_MDS}.{_LATE}" else None
-        if figure is None or (result := self._newest_below(figure)) is None:
+        figure = self._figure("HoldLasting") if self.row == f"{_MDS}.{_LATE}" else None
+        if figure is None or (result := self._newest_beyond(figure)) is None:
             return None
-        return LowCount("durationUnknown", result, _below(figure), (figure, self._figures["ancLasting"]))
+        return LowCount("durationUnknown", result, _words(figure), (figure, self._figures["ancLasting"]))
 
     # --- what else is looked at ---------------------------------------------------------------------------------------
 
@@ -217,7 +216,7 @@ class CountLimits:
         for earlier in self._results:
             if earlier.problem is not None or earlier.when is None or earlier.when >= result.when:
                 continue
-            verdict = earlier.is_below(limit.value)
+            verdict = satisfies(earlier, limit)
             if verdict is False and not earlier.preliminary:
                 return None
             is_apart = apart.holds((result.when.day - earlier.when.day).days)
@@ -231,10 +230,10 @@ class CountLimits:
             if result.problem is not None or result.when is None:
                 continue
             hours = result.when.age(self._chart.now).total_seconds() / 3600
-            if self._figures["feverHours"].holds(hours) and result.is_at_least(self._figures["fever"].value):
+            if self._figures["feverHours"].holds(hours) and satisfies(result, self._figures["fever"]):
                 return result
         return None
 
 
-def _below(figure: Figure) -> str:
-    return f"below {cell_count(figure.value)}"
+def _words(figure: Figure) -> str:
+    return f"{_RELATIONS[figure.operator]} {cell_count(figure.value)}"

@@ -11,16 +11,19 @@ from cds_hooks.chart.chart import Chart
 from cds_hooks.chart.labs import Lab, LabResult, LabState, assess
 from cds_hooks.findings import Fact
 from cds_hooks.knowledge.loader import Knowledge
+from cds_hooks.knowledge.schema import Figure
 
 Judge = Callable[[LabResult], bool | None]
 """Whether a result certainly is (True), certainly is not (False), or may be (None) beyond a limit."""
 
 _IN_PARENTHESES = re.compile(r"\(([^()]+)\)$")
+_ANNOTATION = re.compile(r" \{\w+\}$")
+"""A unit that is nothing but a UCUM annotation, as in `2.4 {INR}`."""
 
 
 def shown(result: LabResult) -> str:
     """Return value and unit as the record gives them."""
-    return result.raw
+    return _ANNOTATION.sub("", result.raw)
 
 
 def short_name(analyte: str, knowledge: Knowledge) -> str:
@@ -39,6 +42,24 @@ def day_of(result: LabResult) -> str:
 def days_old(result: LabResult, now: datetime) -> int:
     """Return the age of a result in calendar days; a result without date counts as very old."""
     return result.when.days_before(now) if result.when else 36_500
+
+
+def satisfies(result: LabResult, figure: Figure) -> bool | None:
+    """Whether a result (canonical unit) certainly does, or certainly does not, satisfy a figure.
+
+    None when the comparator of the result leaves it open, or the result cannot be read.
+    """
+    match figure.operator:
+        case "<":
+            return result.is_below(figure.value)
+        case "<=":
+            return result.is_at_most(figure.value)
+        case ">":
+            return result.is_above(figure.value)
+        case ">=":
+            return result.is_at_least(figure.value)
+        case _:
+            raise ValueError(f"a result is not compared with the operator {figure.operator!r}")
 
 
 # --- what may alarm ---------------------------------------------------------------------------------------------------
@@ -92,7 +113,7 @@ class Measured:
         result: the result that counts: final, readable, recent, and settling the question; None when there is none.
         last: the newest final result that can be read, however old.
         words: why nothing counts ("41 days old", "none found in this record"), "" when a result does.
-        state: the same with the last usable value: "1.1 ng/mL, 41 days old".
+        last_words: value and age of `last`: "1.1 ng/mL, 41 days old", "" without one.
         facts: the newest result, and the newest final readable one if that is another.
     """
 
@@ -100,8 +121,15 @@ class Measured:
     result: LabResult | None
     last: LabResult | None
     words: str
-    state: str
+    last_words: str
     facts: tuple[Fact, ...]
+
+    @property
+    def state(self) -> str:
+        """Why nothing counts, with the last usable result."""
+        if not self.last_words or self.last_words.endswith(self.words):
+            return self.last_words or self.words
+        return f"{self.words}; last usable {self.last_words}"
 
 
 def measured(
@@ -129,11 +157,8 @@ def measured(
     words = "" if current else _why_not(lab, chart, knowledge)
     if current is not None and settles(current) is None:
         words, current = knowledge.phrases.problems["comparator"], None
-    if last is None or last is lab.latest:
-        state = ", ".join(filter(None, (shown(last) if last else "", words)))
-    else:
-        state = f"{words}; last usable {shown(last)}, {age_in_words(last, chart.now)}"
-    return Measured(analyte, current, last, words, state, tuple(facts))
+    last_words = f"{shown(last)}, {age_in_words(last, chart.now)}" if last else ""
+    return Measured(analyte, current, last, words, last_words, tuple(facts))
 
 
 def _why_not(lab: Lab, chart: Chart, knowledge: Knowledge) -> str:

@@ -11,7 +11,7 @@ from cds_hooks.data_needs import MEDICATION_NEEDS
 from cds_hooks.findings import CreateTest, Fact, Finding, Outcome, basis_of, fired, not_applicable, passed
 from cds_hooks.knowledge.loader import Knowledge
 from cds_hooks.knowledge.schema import Figure
-from cds_hooks.rules.lab_facts import day_of, days_old, measured, newest_alarming, results_up_to, shown
+from cds_hooks.rules.lab_facts import day_of, days_old, measured, newest_alarming, results_up_to, satisfies, shown
 from cds_hooks.rules.medication_facts import medication_fact
 
 _LENALIDOMIDE = "lenalidomide"
@@ -72,7 +72,7 @@ def _judge_level(watch: _Watch, first: bool, drugs: tuple[Fact, ...], chart: Cha
     suggestions = (CreateTest(watch.orderable),)
 
     def is_high(result: LabResult) -> bool | None:
-        return result.is_above(watch.high.value)
+        return satisfies(result, watch.high)
 
     results = chart.results(watch.analyte)
     high = newest_alarming(results, is_high)
@@ -86,7 +86,7 @@ def _judge_level(watch: _Watch, first: bool, drugs: tuple[Fact, ...], chart: Cha
         last = days_old(level.last, chart.now) if level.last else None
         only_first = first and last is not None and watch.days_continuing.holds(last)
         needs = {knowledge.analytes[watch.analyte].need, *(MEDICATION_NEEDS if only_first else ())}
-        values = {"state": level.state, "limit": f"{days.value:g}"}
+        values = {"state": level.state, "short": level.last_words or level.words, "limit": f"{days.value:g}"}
         finding = Finding(
             watch.topic, "missing", values, facts, (basis_of(days),), suggestions, absent=frozenset(needs)
         )

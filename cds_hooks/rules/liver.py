@@ -20,6 +20,7 @@ from cds_hooks.rules.lab_facts import (
     newest_alarming,
     result_fact,
     results_up_to,
+    satisfies,
     short_name,
     shown,
 )
@@ -119,7 +120,7 @@ def is_above_multiple(result: LabResult, figure: Figure, knowledge: Knowledge) -
     if result.value is None:
         return None
     multiple = round(result.value / upper_limit(result, knowledge), _DECIMALS)
-    return replace(result, value=multiple).is_above(figure.value)
+    return satisfies(replace(result, value=multiple), figure)
 
 
 def _rise_words(rise: _Rise, knowledge: Knowledge) -> str:
@@ -166,18 +167,16 @@ def liver_tests_overdue(chart: Chart, knowledge: Knowledge) -> Outcome:
     facts = tuple(fact for test in tests for fact in test.facts)
     if any(test.result is not None for test in tests):
         return passed("measured recently", *facts)
-    last = min(
-        (test.last for test in tests if test.last is not None),
-        key=lambda result: days_old(result, chart.now),
-        default=None,
-    )
-    only_first = first and last is not None and continuing.holds(days_old(last, chart.now))
+    usable = [(days_old(test.last, chart.now), test) for test in tests if test.last is not None]
+    age, newest = min(usable, key=lambda pair: pair[0], default=(None, None))
+    only_first = first and age is not None and continuing.holds(age)
     return fired(
         Finding(
             topic="liverTestsOverdue",
-            variant="overdue" if last else "never",
+            variant="overdue" if newest else "never",
             values={
                 "limit": f"{figure.value:g}",
+                "last": f"{short_name(newest.analyte, knowledge)} {newest.last_words}" if newest else "",
                 "state": "; ".join(f"{short_name(test.analyte, knowledge)} {test.state}" for test in tests),
             },
             facts=(*facts, *treatment_facts(chart, course, knowledge)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from cds_hooks.chart.chart import Chart
 from cds_hooks.chart.renal import Clearance, band_of
 from cds_hooks.chart.therapy import therapy
@@ -67,7 +69,7 @@ def _above_table(situation: Situation, average: float, facts: tuple[Fact, ...]) 
             topic="renalDose",
             variant=variant,
             values=values,
-            facts=(*facts, *seen),
+            facts=_distinct(facts, seen),
             basis=table_basis(situation.course, situation.column, knowledge),
             suggestions=(*_update(situation), *_creatinine(situation)),
             absent=profile_needs(situation.course, situation.column, average, knowledge),
@@ -99,7 +101,7 @@ def _within_table(situation: Situation, average: float, facts: tuple[Fact, ...])
         "reduced_regimen": reduced.regimen,
     }
     basis = (basis_of(figure), *table_basis(situation.course, situation.column, knowledge))
-    return fired(Finding("renalDose", variant, values, (*facts, *seen), basis, _creatinine(situation)))
+    return fired(Finding("renalDose", variant, values, _distinct(facts, seen), basis, _creatinine(situation)))
 
 
 def renal_function_unknown(chart: Chart, knowledge: Knowledge) -> Outcome:
@@ -121,7 +123,8 @@ def renal_function_unknown(chart: Chart, knowledge: Knowledge) -> Outcome:
         if column != _FULL and (dose.average or 0) > allowed_mg_per_day(situation.table, course):
             more, seen = _values(situation)
             values |= more
-            facts, variant = (*dose.facts, indication_fact(course), *facts, *seen), "lastKnownWouldCut"
+            facts = _distinct((*dose.facts, indication_fact(course)), facts, seen)
+            variant = "lastKnownWouldCut"
             basis += table_basis(course, column, knowledge)
     creatinine_missing = knowledge.analytes["creatinine"].need in function.missing_needs
     return fired(
@@ -163,6 +166,11 @@ def _values(situation: Situation) -> tuple[dict[str, str], tuple[Fact, ...]]:
     assert clearance is not None  # noqa: S101  without dialysis a clearance has chosen the column
     short = f"{clearance} (preliminary)" if clearance.preliminary else str(clearance)
     return values | {"clearance": short, "clearance_long": _formula(clearance)}, seen
+
+
+def _distinct(*facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
+    """Return the facts in order, each once."""
+    return tuple(dict.fromkeys(chain.from_iterable(facts)))
 
 
 def _formula(clearance: Clearance) -> str:

@@ -25,6 +25,7 @@ from cds_hooks.knowledge.loader import Knowledge
 from cds_hooks.markdown import escape
 from cds_hooks.rules.antithrombotics import Antithrombotics, antithrombotics
 from cds_hooks.rules.bleeding import Caution, read_caution
+from cds_hooks.rules.medication_facts import drug_name
 from cds_hooks.rules.pregnancy import draft_facts, drafted_analogues, names_of
 from cds_hooks.rules.thrombosis_factors import Factor, read_factors
 from cds_hooks.rules.thrombosis_scores import ScoreResult, compute, factor_facts, result_line, score_basis
@@ -48,6 +49,8 @@ def thromboprophylaxis(chart: Chart, knowledge: Knowledge) -> Outcome:
     acute = [entry for entry in chart.conditions(_THROMBOSIS) if _is_acute(entry, chart, knowledge)]
     if acute and not in_use.anticoagulants:
         return _acute(acute, setting, in_use, chart, knowledge)
+    if in_use.found and (in_use.anticoagulants or not setting.first_order):
+        return passed("prophylaxis found", *setting.facts, *in_use.facts)
     factors = read_factors(chart, knowledge, setting.orders)
     risk = _Risk(factors, tuple(compute(score, factors) for score in knowledge.scores.scores.values()))
     if not in_use.found:
@@ -56,12 +59,13 @@ def thromboprophylaxis(chart: Chart, knowledge: Knowledge) -> Outcome:
     reasons = [f"{result.score.name} {result}" for result in risk.scores if result.risk.raised]
     if chart.conditions(_THROMBOSIS, _PRIOR_THROMBOSIS, active=False):
         reasons.insert(0, knowledge.phrases.sentences["thrombosis_reasonPrior"])
-    if setting.first_order and not in_use.anticoagulants and reasons:
-        values = {"antiplatelet": in_use.antiplatelets[0].text[:40], "reasons": ", ".join(reasons)}
+    if reasons:
+        alone = in_use.antiplatelets[0]
+        values = {"antiplatelet": drug_name(alone.drugs, alone.text, knowledge), "reasons": ", ".join(reasons)}
         return _scored("plateletInhibitorAlone", setting, in_use, risk, chart, knowledge, values=values)
     totals = (Fact(result.score.name, str(result)) for result in risk.scores)
     facts = (*setting.facts, *in_use.facts, *factor_facts(factors, risk.scores, knowledge), *totals)
-    return passed("prophylaxis found", *facts)
+    return passed("a platelet inhibitor is found, and the risk is not high", *facts)
 
 
 # --- whom it concerns -------------------------------------------------------------------------------------------------
@@ -216,7 +220,9 @@ def _remarks(chart: Chart, knowledge: Knowledge) -> tuple[str, ...]:
     status = [entry.text for entry in chart.conditions("antithromboticUse")]
     rows = (("thrombosis_undated", undated), ("thrombosis_statusRemark", status))
     return tuple(
-        sentences[key].format(entries=", ".join(dict.fromkeys(map(escape, entries)))) for key, entries in rows if entries
+        sentences[key].format(entries=", ".join(dict.fromkeys(map(escape, entries))))
+        for key, entries in rows
+        if entries
     )
 
 

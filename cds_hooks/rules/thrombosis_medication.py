@@ -32,12 +32,12 @@ def thrombosis_risk_medication(chart: Chart, knowledge: Knowledge) -> Outcome:
         contraceptive, facts = _is_contraceptive(estrogens, chart, knowledge)
         variant = "contraceptive" if contraceptive else "estrogen"
     sentences = knowledge.phrases.sentences
-    names = dict.fromkeys(drug_name(fact.drugs, fact.text, knowledge) for fact in (*estrogens[:1], *agents[:1]))
+    names = dict.fromkeys(_name(fact, knowledge) for fact in (*estrogens, *agents))
     return fired(
         Finding(
             topic="thrombosisRiskMedication",
             variant=variant,
-            values={"drugs": " and ".join(names)},
+            values={"drugs": " and ".join(list(names)[:2]).capitalize()},
             facts=(
                 medication_fact(lenalidomide[0], knowledge.drugs["lenalidomide"].name.capitalize(), knowledge),
                 *(medication_fact(fact, sentences["thrombosis_agent"], knowledge) for fact in agents),
@@ -47,6 +47,11 @@ def thrombosis_risk_medication(chart: Chart, knowledge: Knowledge) -> Outcome:
             options=(sentences["thrombosis_agentOption"],) if agents and estrogens else (),
         )
     )
+
+
+def _name(fact: MedicationFact, knowledge: Knowledge) -> str:
+    """Return the substance without what the knowledge says about it in parentheses."""
+    return drug_name(fact.drugs, fact.text, knowledge).partition(" (")[0].lower()
 
 
 def _is_contraceptive(

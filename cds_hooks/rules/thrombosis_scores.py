@@ -146,9 +146,7 @@ def factor_facts(factors: Sequence[Factor], results: Sequence[ScoreResult], know
     """Return one line per component with value, date and points; what was not found shares one line."""
     sentences = knowledge.phrases.sentences
     scores = [result.score for result in results]
-    facts = [
-        _fact(factor, scores, knowledge) for factor in factors if factor.presence is not Presence.NOT_FOUND
-    ]
+    facts = [_fact(factor, scores, knowledge) for factor in factors if factor.presence is not Presence.NOT_FOUND]
     missing = [_label(factor, scores) for factor in factors if factor.presence is Presence.NOT_FOUND]
     if missing:
         facts.append(Fact(sentences["thrombosis_notFound"], "; ".join(missing)))
@@ -166,7 +164,7 @@ def _fact(factor: Factor, scores: Sequence[Score], knowledge: Knowledge) -> Fact
     if factor.presence is Presence.UNKNOWN:
         note = "; ".join(filter(None, (note, sentences["thrombosis_notCounted"])))
     label = _label(factor, scores)
-    value = f"{factor.value} [{', '.join(points)}]"
+    value = f"{factor.value}; {', '.join(points)}"
     return Fact(label[:1].upper() + label[1:], value, factor.when, factor.reference, note)
 
 
@@ -179,4 +177,5 @@ def _points(score: Score, factor: Factor) -> str:
 
 def _label(factor: Factor, scores: Sequence[Score]) -> str:
     """Return what a factor is: its own label, else that of the first score that has it."""
-    return factor.label or next(score.items[factor.items[0]].label for score in scores if factor.items[0] in score.items)
+    item = factor.items[0]
+    return factor.label or next(score.items[item].label for score in scores if item in score.items)

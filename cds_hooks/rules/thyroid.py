@@ -28,7 +28,7 @@ def thyroid_tests_overdue(chart: Chart, knowledge: Knowledge) -> Outcome:
         Finding(
             topic="thyroidTestsOverdue",
             variant="overdue" if tsh.last else "never" if course.course.first_order else "none",
-            values={"limit": f"{figure.value:g}", "state": tsh.state},
+            values={"limit": f"{figure.value:g}", "state": tsh.state, "last": tsh.last_words},
             facts=(*tsh.facts, *treatment_facts(chart, course, knowledge)),
             basis=(basis_of(figure),),
             suggestions=(CreateTest("thyrotropin"),),
@@ -62,7 +62,7 @@ def thyroid_disorder(chart: Chart, knowledge: Knowledge) -> Outcome:
                 "value": shown(found),
                 "date": day_of(found),
                 "age": age_in_words(found, chart.now),
-                "limit": f"{low if found is below else high:g} {found.unit}",
+                "limit": f"{low if found is below else high:g}",
                 "range": words,
             },
             facts=(*facts, *order_facts(chart, knowledge)),
@@ -84,8 +84,9 @@ def _range(result: LabResult, knowledge: Knowledge) -> tuple[float, float]:
 def _range_words(result: LabResult, knowledge: Knowledge) -> str:
     low, high = _range(result, knowledge)
     own = result.reference_low is not None and result.reference_high is not None
-    source = "" if own else f" ({knowledge.phrases.sentences['limitDefault']})"
-    return f"reference range {low:g} to {high:g} {result.unit}{source}"
+    sentences = knowledge.phrases.sentences
+    words = sentences["thyroidRange"].format(low=f"{low:g}", high=f"{high:g}")
+    return words if own else f"{words} ({sentences['limitDefault']})"
 
 
 def _within(result: LabResult, knowledge: Knowledge) -> bool | None:

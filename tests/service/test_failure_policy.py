@@ -34,7 +34,11 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
 @pytest.fixture(scope="module")
 def case() -> Case:
     """A case whose only card is about the liver: ALT high, everything else in order."""
-    return next(one for one in load_cases() if "hepatotoxicity" in one.expect and one.hook == "order-sign")
+    return next(
+        one
+        for one in load_cases()
+        if one.subject == "liver" and one.expect.keys() == {"hepatotoxicity"} and one.hook == "order-sign"
+    )
 
 
 @pytest.fixture

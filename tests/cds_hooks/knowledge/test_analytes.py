@@ -27,7 +27,7 @@ NEEDS = {
     "chemistry": "creatinine alt ast bilirubinTotal uricAcid potassium phosphate calcium ldh albumin",
     "monitoring": "tsh inr digoxinLevel",
     "pregnancy": "hcgQualitative hcgQuantitative pregnancyStatus estimatedDeliveryDate breastfeedingStatus "
-    "lastMenstrualPeriod",
+    "lastMenstrualPeriod contraceptiveMethod",
     "vitalSigns": "bodyWeight bodyHeight bodyMassIndex bodyTemperature",
     "bloodBank": "bloodGroup antibodyScreen",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -167,16 +168,12 @@ json_values = st.recursive(
 @settings(max_examples=200)
 @given(document=json_values)
 def test_any_json_is_read_or_refused(document: Any) -> None:
-    try:
+    with suppress(RequestError):
         parse_request(body(document))
-    except RequestError:
-        pass
 
 
 @settings(max_examples=200)
 @given(member=st.sampled_from(["hook", "hookInstance", "context", "fhirServer", "prefetch"]), value=json_values)
 def test_any_value_in_any_member_is_read_or_refused(member: str, value: Any) -> None:
-    try:
+    with suppress(RequestError):
         parse_request(body({**SIGN, member: value})).prefetch()
-    except RequestError:
-        pass
