@@ -199,7 +199,7 @@ def read_therapy(chart: Chart, knowledge: Knowledge) -> Therapy:
         maintenance = (
             transplant is not None
             and not chart.active("dexamethasone")
-            and _at_most(orders, knowledge.figures["maintenanceMaximumDose"].value)
+            and _at_most(chart, orders, knowledge.figures["maintenanceMaximumDose"].value)
         )
         key = "mmMaintenance" if maintenance else "mmCombination"
     else:
@@ -211,9 +211,20 @@ def read_therapy(chart: Chart, knowledge: Knowledge) -> Therapy:
     return Therapy(indication, key, profile, series, transplant)
 
 
-def _at_most(orders: Sequence[DraftOrder], limit_mg_per_day: float) -> bool:
-    doses = [order.dose.safety_mg_per_day for order in orders]
-    return bool(doses) and all(dose is not None and dose <= limit_mg_per_day for dose in doses)
+def _at_most(chart: Chart, orders: Sequence[DraftOrder], limit_mg_per_day: float) -> bool:
+    """Whether the orders are at most so much a day.
+
+    An unreadable dose is not. While no dose is entered yet (order-select) only a capsule above the limit speaks
+    against it, so that a maintenance patient is not judged by the limits of combination treatment in the meantime.
+    """
+    return bool(orders) and all(_may_be_at_most(chart, order, limit_mg_per_day) for order in orders)
+
+
+def _may_be_at_most(chart: Chart, order: DraftOrder, limit_mg_per_day: float) -> bool:
+    if chart.hook == "order-select" and not order.dose.is_entered:
+        return order.strength_mg is None or order.strength_mg <= limit_mg_per_day
+    dose = order.dose.safety_mg_per_day
+    return dose is not None and dose <= limit_mg_per_day
 
 
 def _latest_transplant(chart: Chart) -> datetime | None:

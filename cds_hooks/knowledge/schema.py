@@ -111,7 +111,7 @@ class LabelDose(Struct, frozen=True, forbid_unknown_fields=True):
     regimen: Text
     source: Source
     verified: bool
-    every_days: Annotated[int, Meta(ge=1)] = 1
+    every_days: Literal[1, 2] = 1
     later: LaterDose | None = None
 
     @property

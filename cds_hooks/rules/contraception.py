@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from cds_hooks.chart.chart import Chart
 from cds_hooks.chart.contraception import MethodKind, contraception
 from cds_hooks.chart.fhir import LOINC, SNOMED
@@ -68,11 +66,8 @@ def lactation(chart: Chart, knowledge: Knowledge) -> RuleOutcome:
     if not drafts:
         return not_applicable("no thalidomide analogue is drafted")
     days = knowledge.figures["breastfeedingDays"]
-    status = next((result for result in _statuses(chart) if _says(result, chart) is not None), None)
-    found: list[tuple[When | None, Fact]] = []
-    if status is not None and _says(status, chart):
-        found.append((status.when, result_fact(status, chart, knowledge)))
-    denied = status.when if status is not None and not status.preliminary and not found else None
+    status, denied = _latest_status(chart)
+    found = [(status.when, result_fact(status, chart, knowledge))] if status is not None else []
     seen = list(found)
     for entry in chart.conditions("lactation"):
         when = entry.onset or entry.recorded
@@ -97,10 +92,17 @@ def lactation(chart: Chart, knowledge: Knowledge) -> RuleOutcome:
     )
 
 
-def _statuses(chart: Chart) -> Iterator[LabResult]:
+def _latest_status(chart: Chart) -> tuple[LabResult | None, When | None]:
+    """Return the latest status "breastfeeding", or when the opposite was said; a preliminary denial does not count."""
     for result in chart.results("breastfeedingStatus"):
-        if result.when is not None and result.problem in (None, LabProblem.FREE_TEXT):
-            yield result
+        if result.when is None or result.problem not in (None, LabProblem.FREE_TEXT):
+            continue
+        says = _says(result, chart)
+        if says:
+            return result, None
+        if says is False and not result.preliminary:
+            return None, result.when
+    return None, None
 
 
 def _says(result: LabResult, chart: Chart) -> bool | None:

@@ -143,7 +143,7 @@ def _of_condition(fact: ConditionFact, chart: Chart) -> RecordedReaction:
         severity=fact.severity,
         criticality="",
         grade=fact.grade,
-        when=fact.onset or fact.recorded,
+        when=fact.onset or fact.recorded or fact.abated,
         active=fact.active,
         reference=fact.reference,
     )

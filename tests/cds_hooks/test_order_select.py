@@ -80,7 +80,7 @@ class Told:
 
 @cache
 def told(subject: str) -> tuple[Told, ...]:
-    """Return all cases of a file; computed once, since every case is judged three times."""
+    """Return all cases of a file; kept for the next test, since every case is judged three times."""
     return tuple(
         Told(case, said(case), said(selecting(case)), said(selecting(without_dose(case)))) for case in SUBJECTS[subject]
     )
@@ -116,17 +116,7 @@ def test_with_a_dose_both_hooks_say_the_same(subject: str) -> None:
 
 
 # --- before a dose is entered -----------------------------------------------------------------------------------------
-# Three things may differ besides the cards about the dose, since they follow from the dose.
-
-
-def maintenance_not_known(one: Told) -> frozenset[str]:
-    """After a transplant the order is taken for maintenance once it says 15 mg or less (`topics.md` section 2).
-
-    Until then it is judged as combination treatment, with the limits, schedules and course of that.
-    """
-    before, after = (therapy(said.chart, reader().knowledge).profile_key for said in (one.signing, one.doseless))
-    moved = (before, after) == ("mmMaintenance", "mmCombination")
-    return frozenset(one.signing.cards.keys() | one.doseless.cards.keys()) if moved else frozenset()
+# Two things may differ besides the cards about the dose, since they follow from the dose.
 
 
 def early_limits_of_mds(one: Told) -> frozenset[str]:
@@ -149,7 +139,6 @@ def no_longer_beside_a_card_about_the_dose(one: Told) -> frozenset[str]:
 
 
 FOLLOWS_FROM_THE_DOSE: tuple[Callable[[Told], frozenset[str]], ...] = (
-    maintenance_not_known,
     early_limits_of_mds,
     no_longer_beside_a_card_about_the_dose,
 )
@@ -171,9 +160,7 @@ def test_before_a_dose_is_entered_nothing_else_changes(subject: str) -> None:
     refuse(unlike)
 
 
-@pytest.mark.parametrize(
-    ("may", "subject"), list(zip(FOLLOWS_FROM_THE_DOSE, ("counts", "counts", "renal"), strict=True))
-)
+@pytest.mark.parametrize(("may", "subject"), list(zip(FOLLOWS_FROM_THE_DOSE, ("counts", "renal"), strict=True)))
 def test_each_exception_is_needed(may: Callable[[Told], frozenset[str]], subject: str) -> None:
     assert any((differing(one.signing, one.doseless) - DOSE_TOPICS) & may(one) for one in told(subject))
 

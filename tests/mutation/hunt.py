@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 from cds_hooks.cases.case import Case
@@ -12,40 +12,72 @@ from cds_hooks.cases.run import case_chart
 from cds_hooks.cases.verdict import verdict
 from cds_hooks.chart.chart import Chart, Reader
 from cds_hooks.evaluate import evaluate
+from cds_hooks.findings import Outcome
 from cds_hooks.knowledge.loader import Knowledge
+from cds_hooks.rules import RULES, Rule
 from tests.mutation.mutants import Mutant
 
 V = TypeVar("V")
-_PARTS = ("figures", "profiles", "bands")
+_PARTS_WITH_KEYS = ("figures", "bands", "profiles")
+_WHOLE_PARTS = ("unknown_profile", "scores")
+
+Read = set[tuple[str, str]]
+"""What was asked for: part of the knowledge and key, the key being empty for a part that is read as a whole."""
 
 
 class _Watched(dict[str, V]):
-    """A mapping that notes which keys were asked for; who goes over all entries is taken to use each of them."""
+    """A mapping that notes which keys were asked for.
 
-    def __init__(self, content: Mapping[str, V]) -> None:
+    Going over all entries counts as asking for each, but for the profiles: that is how the indication is found, and
+    the profile is asked for by its key afterwards.
+    """
+
+    def __init__(self, part: str, content: Mapping[str, V], read: Read) -> None:
         super().__init__(content)
-        self.read: set[str] = set()
+        self._part, self._read = part, read
 
     def __getitem__(self, key: str) -> V:
-        self.read.add(key)
+        self._read.add((self._part, key))
         return super().__getitem__(key)
 
     def get(self, key: str, default: Any = None) -> Any:
-        self.read.add(key)
+        self._read.add((self._part, key))
         return super().get(key, default)
 
     def values(self) -> Any:
-        self.read.update(self)
+        self._all()
         return super().values()
 
     def items(self) -> Any:
-        self.read.update(self)
+        self._all()
         return super().items()
 
+    def _all(self) -> None:
+        if self._part != "profiles":
+            self._read.update((self._part, key) for key in self)
 
-@dataclass(slots=True)
+
+class _WatchedKnowledge(Knowledge):
+    """Knowledge that notes what it is asked for."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in _WHOLE_PARTS:
+            object.__getattribute__(self, "read").add((name, ""))
+        return object.__getattribute__(self, name)
+
+
+def _watched(knowledge: Knowledge) -> tuple[Knowledge, Read]:
+    read: Read = set()
+    content = {field.name: getattr(knowledge, field.name) for field in fields(knowledge)}
+    content |= {part: _Watched(part, content[part], read) for part in _PARTS_WITH_KEYS}
+    watched = _WatchedKnowledge(**content)
+    object.__setattr__(watched, "read", read)
+    return watched, read
+
+
+@dataclass(frozen=True, slots=True)
 class Prey:
-    """A case, its chart, and what of the knowledge the reading of the chart and the rules asked for.
+    """A case on the true knowledge: its chart, and for each rule the answer and what it asked the knowledge for.
 
     Attributes:
         in_chart: what the reading of resources asked for; a mutant of it needs the chart to be read again.
@@ -53,8 +85,13 @@ class Prey:
 
     case: Case
     chart: Chart
-    read: Mapping[str, frozenset[str]]
-    in_chart: frozenset[str]
+    in_chart: frozenset[tuple[str, str]]
+    answers: tuple[tuple[Rule, Outcome, frozenset[tuple[str, str]]], ...]
+
+    def reads(self, mutant: Mutant) -> bool:
+        """Return whether the mutated number plays a part in this case."""
+        number = (mutant.part, mutant.key)
+        return number in self.in_chart or any(number in read for _, _, read in self.answers)
 
 
 @dataclass(slots=True)
@@ -69,42 +106,52 @@ class Hunt:
     def prepare(cls, cases: Iterable[Case], reader: Reader) -> Hunt:
         """Run every case once on the true knowledge; cases that fail there are set aside in `broken`."""
         hunt = cls(reader)
+        knowledge, read = _watched(reader.knowledge)
         for case in cases:
-            watched: dict[str, _Watched[Any]] = {part: _Watched(getattr(reader.knowledge, part)) for part in _PARTS}
-            changes: dict[str, Any] = dict(watched)
-            knowledge = replace(reader.knowledge, **changes)
+            read.clear()
             chart = case_chart(case, replace(reader, knowledge=knowledge))
-            in_chart = frozenset(watched["figures"].read)
-            failures = verdict(case, evaluate(_fresh(chart, reader), knowledge), knowledge)
-            if failures:
+            in_chart = frozenset(read)
+            if verdict(case, evaluate(_fresh(chart, reader), knowledge), knowledge):
                 hunt.broken.append(case)
-            else:
-                read = {part: frozenset(mapping.read) for part, mapping in watched.items()}
-                hunt.prey.append(Prey(case, _fresh(chart, reader), read, in_chart))
+                continue
+            answers = []
+            for rule in RULES:
+                if rule.scopes & chart.scopes:
+                    read.clear()
+                    answers.append((rule, rule.judge(_fresh(chart, reader), knowledge), frozenset(read)))
+            hunt.prey.append(Prey(case, _fresh(chart, reader), in_chart, tuple(answers)))
         return hunt
 
     def killer(self, mutant: Mutant) -> Case | None:
         """Return a case that notices the mutant, None when it survives."""
         knowledge = mutant.change(self.reader.knowledge)
-        for prey in self._likely_first(mutant):
+        subject = mutant.file.rpartition("/")[2].removesuffix(".yaml")
+        able = [prey for prey in self.prey if prey.reads(mutant)]
+        for prey in sorted(able, key=lambda prey: prey.case.subject != subject):
             if self._notices(prey, mutant, knowledge):
                 self.prey.remove(prey)
                 self.prey.appendleft(prey)
                 return prey.case
         return None
 
-    def _likely_first(self, mutant: Mutant) -> Iterator[Prey]:
-        able = [prey for prey in self.prey if mutant.part not in prey.read or mutant.key in prey.read[mutant.part]]
-        subject = mutant.file.rpartition("/")[2].removesuffix(".yaml")
-        return iter(sorted(able, key=lambda prey: prey.case.subject != subject))
-
     def _notices(self, prey: Prey, mutant: Mutant, knowledge: Knowledge) -> bool:
+        number = (mutant.part, mutant.key)
         reader = replace(self.reader, knowledge=knowledge)
-        if mutant.part == "figures" and mutant.key in prey.in_chart:
+        if number in prey.in_chart:
             chart = case_chart(prey.case, reader)
         else:
             chart = _fresh(prey.chart, reader)
-        return bool(verdict(prey.case, evaluate(chart, knowledge), knowledge))
+            if all(_judged(rule, chart, knowledge) == answer for rule, answer, read in prey.answers if number in read):
+                return False
+        return bool(verdict(prey.case, evaluate(_fresh(chart, reader), knowledge), knowledge))
+
+
+def _judged(rule: Rule, chart: Chart, knowledge: Knowledge) -> Outcome | None:
+    """Return the answer of a rule, None when it cannot work with the mutated number."""
+    try:
+        return rule.judge(chart, knowledge)
+    except Exception:  # noqa: BLE001  which way a rule breaks on a wrong number is of no interest
+        return None
 
 
 def _fresh(chart: Chart, reader: Reader) -> Chart:

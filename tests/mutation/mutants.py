@@ -143,7 +143,7 @@ def _number_variants(holder: Any, field: str, step: float = 1) -> Iterator[tuple
 
 def _dose_variants(dose: LabelDose) -> Iterator[tuple[str, LabelDose]]:
     yield from _number_variants(dose, "average_mg_per_day", CAPSULE_MG)
-    yield from _number_variants(dose, "every_days")
+    yield f"every_days {3 - dose.every_days}", msgspec.structs.replace(dose, every_days=3 - dose.every_days)
     if dose.later is not None:
         for field, step in (("average_mg_per_day", CAPSULE_MG), ("after_cycles", 1)):
             for what, later in _number_variants(dose.later, field, step):

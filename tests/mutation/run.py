@@ -56,6 +56,7 @@ def main(parts: Sequence[str]) -> int:
     _Work.mutants = [one for one in mutants(knowledge) if not parts or any(part in one.file for part in parts)]
     for case in _Work.hunt.broken:
         console.print(f"[yellow]fails without a mutant, not used:[/] {case.place} {case.sentence}")
+    console.print(f"{len(_Work.hunt.prey)} cases")
     with get_context("fork").Pool(os.cpu_count()) as pool:
         answers = pool.imap_unordered(_survives, range(len(_Work.mutants)), chunksize=6)
         told = track(answers, "Mutants", len(_Work.mutants), console=console)
