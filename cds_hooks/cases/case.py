@@ -101,6 +101,7 @@ class Case:
         silent: topics that must not appear.
         only: nothing but the expected topics may appear.
         says: words that the card of a topic must contain.
+        says_not: words that it must not contain.
         source: the YAML as written.
     """
 
@@ -115,6 +116,7 @@ class Case:
     silent: tuple[str, ...]
     only: bool
     says: Mapping[str, tuple[str, ...]]
+    says_not: Mapping[str, tuple[str, ...]]
     source: str
 
     @property
@@ -206,9 +208,14 @@ def _read_case(
         expect=lines.expect,
         silent=lines.silent,
         only=lines.only,
-        says={topic: (words,) if isinstance(words, str) else words for topic, words in lines.says.items()},
+        says=_words(lines.says),
+        says_not=_words(lines.says_not),
         source=_source(text[place.line - 1 : end]),
     )
+
+
+def _words(said: Mapping[str, str | tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    return {topic: (words,) if isinstance(words, str) else words for topic, words in said.items()}
 
 
 def _source(lines: Sequence[str]) -> str:

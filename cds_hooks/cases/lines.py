@@ -149,11 +149,12 @@ class CaseLines(ChartLines, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     silent: tuple[str, ...] = ()
     only: bool = False
     says: dict[str, Text | tuple[Text, ...]] = {}
+    says_not: dict[str, Text | tuple[Text, ...]] = {}
 
     def __post_init__(self) -> None:
         if not self.expect and not self.silent and not self.only:
             raise PhraseError('a case expects something: expect, silent, or "only: true" for no card at all')
         if both := sorted(self.expect.keys() & set(self.silent)):
             raise PhraseError(f"{both[0]} is both expected and silent")
-        if loose := sorted(self.says.keys() - self.expect.keys()):
+        if loose := sorted((self.says.keys() | self.says_not.keys()) - self.expect.keys()):
             raise PhraseError(f"says what {loose[0]} says without expecting it")

@@ -82,6 +82,11 @@ def _failures(case: Case, shown: Mapping[str, ShownCard], reasons: Mapping[str, 
                 for words in case.says.get(topic, ())
                 if words not in card.text
             ]
+            failures += [
+                f"{topic} should not say {words!r}, but says: {card.text}"
+                for words in case.says_not.get(topic, ())
+                if words in card.text
+            ]
     for topic, card in shown.items():
         if topic in case.silent or (case.only and topic not in case.expect):
             why = f" [{reasons[topic]}]" if reasons.get(topic) else ""

@@ -148,9 +148,15 @@ class Chart:
         wanted = frozenset(chain.from_iterable(members(key) for key in drugs_or_classes))
         return tuple(fact for fact in self._medications if fact.drugs & wanted)
 
-    def active(self, *drugs_or_classes: str, days: int = 90) -> tuple[MedicationFact, ...]:
-        """Return what counts as in use; drafts of this call included (`topics.md` section 1)."""
-        return tuple(fact for fact in self.medications(*drugs_or_classes) if fact.is_active(self.now, days))
+    def active(self, *drugs_or_classes: str, days: int | None = None) -> tuple[MedicationFact, ...]:
+        """Return what counts as in use; drafts of this call included (`topics.md` section 1).
+
+        Args:
+            drugs_or_classes: keys of drugs or drug classes.
+            days: how long an order, dispense or administration counts; None for the figure of the knowledge.
+        """
+        window = int(self._reader.knowledge.figures["activeWindowDays"].value) if days is None else days
+        return tuple(fact for fact in self.medications(*drugs_or_classes) if fact.is_active(self.now, window))
 
     def conditions(self, *code_sets: str, active: bool = True) -> tuple[ConditionFact, ...]:
         """Return the conditions in any of the code sets; the active ones, or all of them."""

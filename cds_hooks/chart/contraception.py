@@ -17,11 +17,11 @@ from cds_hooks.chart.conditions import ConditionFact, ProcedureFact
 from cds_hooks.chart.fhir import LOINC, SNOMED
 from cds_hooks.chart.labs import LabProblem, LabResult
 from cds_hooks.chart.medications import MedicationFact
-from cds_hooks.chart.when import When
+from cds_hooks.chart.when import When, whole_years
 from cds_hooks.findings import Fact
 from cds_hooks.knowledge.loader import Knowledge
 
-_DAYS_PER_YEAR = 365.25
+_DAYS_PER_YEAR = 366  # more than any year has: the whole years decide
 _SURE = frozenset({"", "confirmed"})
 _TALK = re.compile(r"\b(?:discuss|counsel|educat|interest|inform|offer|review|option|refer)", re.IGNORECASE)
 _DEVICES = {"intrauterineDevice": "intrauterineDeviceYears", "contraceptiveImplant": "contraceptiveImplantYears"}
@@ -102,10 +102,10 @@ class _Reader:
         return next((device for drug, device in _DEVICE_DRUGS.items() if fact.drugs == {drug}), "")
 
     def _lasts(self, device: str, fact: MedicationFact) -> bool:
-        return fact.is_within(self._chart.now, int(self._lifetime_days(device)))
-
-    def _lifetime_days(self, device: str) -> float:
-        return self._knowledge.figures[_DEVICES[device]].value * _DAYS_PER_YEAR
+        lifetime = self._knowledge.figures[_DEVICES[device]]
+        if fact.when is None or not lifetime.holds(whole_years(fact.when, self._chart.now)):
+            return False
+        return fact.is_within(self._chart.now, int(lifetime.value) * _DAYS_PER_YEAR)
 
     def _drug_line(self, fact: MedicationFact, note: str) -> Fact:
         when = str(fact.when) if fact.when and not fact.is_draft else ""
@@ -158,8 +158,8 @@ class _Reader:
         if self._is_removed(code_set, when):
             return self._sentences["contraception_removed"]
         if isinstance(entry, ProcedureFact):
-            lifetime = self._lifetime_days(code_set)
-            if when is None or when.days_before(self._chart.now) >= lifetime:
+            lifetime = self._knowledge.figures[_DEVICES[code_set]]
+            if when is None or not lifetime.holds(whole_years(when, self._chart.now)):
                 return self._sentences["contraception_expired"]
         return ""
 

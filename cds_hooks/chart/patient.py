@@ -82,8 +82,16 @@ def _birth_sexes(patient: Resource) -> Iterator[str]:
             yield as_text(value) or next((coding.code for coding in codings(value)), "")
 
 
-_RACE_SYSTEMS = frozenset({"", "urn:oid:2.16.840.1.113883.6.238", "urn:oid:2.16.840.1.113883.5.104"})
-"""CDC race codes, in the two spellings of their system. The null flavors (unknown, asked but unknown) have another."""
+_RACE_SYSTEMS = frozenset(
+    {
+        "",
+        "urn:oid:2.16.840.1.113883.6.238",
+        "urn:oid:2.16.840.1.113883.5.104",
+        "http://hl7.org/fhir/v3/Race",
+        "http://terminology.hl7.org/CodeSystem/v3-Race",
+    }
+)
+"""CDC race codes, in the spellings of their system. The null flavors (unknown, asked but unknown) have another."""
 
 
 def _races(patient: Resource) -> tuple[Coding, ...]:

@@ -27,6 +27,7 @@ from cds_hooks.rules.lab_facts import (
     lab_fact,
     newest_alarming,
     results_up_to,
+    satisfies,
     shown,
 )
 from cds_hooks.rules.medication_facts import drug_name, medication_fact
@@ -76,7 +77,7 @@ def bleeding_risk(chart: Chart, knowledge: Knowledge) -> Outcome:
 def low_platelets(chart: Chart, knowledge: Knowledge) -> LabResult | None:
     """Return the platelet count below 50,000/µL that counts: not older than 90 days, not cleared by a newer one."""
     limit, days = knowledge.figures["bleedingPlatelets"], knowledge.figures["bleedingPlateletsDays"]
-    low = newest_alarming(chart.results("platelets"), lambda result: result.is_below(limit.value))
+    low = newest_alarming(chart.results("platelets"), lambda result: satisfies(result, limit))
     return low if low is not None and days.holds(days_old(low, chart.now)) else None
 
 

@@ -15,7 +15,7 @@ from cds_hooks.findings import Fact
 from cds_hooks.knowledge.loader import Knowledge
 from cds_hooks.rules.antithrombotics import antithrombotics
 from cds_hooks.rules.dexamethasone import dexamethasone_dose
-from cds_hooks.rules.lab_facts import shown
+from cds_hooks.rules.lab_facts import satisfies, shown
 from cds_hooks.rules.medication_facts import medication_fact
 from cds_hooks.rules.recorded_dose import recorded_dose
 
@@ -157,7 +157,7 @@ def _body_mass_index(chart: Chart, knowledge: Knowledge) -> Factor:
     )
     computable = weight is not None and height is not None and weight.value and height.value
     if recorded is not None and not (computable and _is_newer(weight, recorded)):
-        return _index(recorded.is_at_least(figure.value), shown(recorded), recorded, "")
+        return _index(satisfies(recorded, figure), shown(recorded), recorded, "")
     if weight is None or height is None or not weight.value or not height.value:
         return Factor(items, Presence.UNKNOWN, knowledge.phrases.states["absent"])
     index = weight.value / (height.value / 100) ** 2

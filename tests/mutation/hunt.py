@@ -107,18 +107,19 @@ class Hunt:
         """Run every case once on the true knowledge; cases that fail there are set aside in `broken`."""
         hunt = cls(reader)
         knowledge, read = _watched(reader.knowledge)
+        watching = replace(reader, knowledge=knowledge)
         for case in cases:
             read.clear()
-            chart = case_chart(case, replace(reader, knowledge=knowledge))
+            chart = case_chart(case, watching)
             in_chart = frozenset(read)
-            if verdict(case, evaluate(_fresh(chart, reader), knowledge), knowledge):
+            if verdict(case, evaluate(_fresh(chart, watching), knowledge), knowledge):
                 hunt.broken.append(case)
                 continue
             answers = []
             for rule in RULES:
                 if rule.scopes & chart.scopes:
                     read.clear()
-                    answers.append((rule, rule.judge(_fresh(chart, reader), knowledge), frozenset(read)))
+                    answers.append((rule, rule.judge(_fresh(chart, watching), knowledge), frozenset(read)))
             hunt.prey.append(Prey(case, _fresh(chart, reader), in_chart, tuple(answers)))
         return hunt
 

@@ -48,6 +48,7 @@ def case_of(name: str, expect: dict[str, Indicator]) -> Case:
         silent=(),
         only=True,
         says={},
+        says_not={},
         source="",
     )
 
