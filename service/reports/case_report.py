@@ -123,7 +123,8 @@ def _by_subject(told: Iterable[ToldCase]) -> list[tuple[str, list[ToldCase]]]:
 
 
 def _expected(case: Case) -> str:
-    return ", ".join(f"{topic} ({indicator.value})" for topic, indicator in case.expect.items()) or "nothing in particular"
+    expected = ", ".join(f"{topic} ({indicator.value})" for topic, indicator in case.expect.items())
+    return expected or "nothing in particular"
 
 
 def _silent(case: Case) -> str:
