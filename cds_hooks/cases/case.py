@@ -116,8 +116,8 @@ class Case:
     silent: tuple[str, ...]
     only: bool
     says: Mapping[str, tuple[str, ...]]
-    says_not: Mapping[str, tuple[str, ...]]
     source: str
+    says_not: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def patient_id(self) -> str:

@@ -12,8 +12,8 @@ from datetime import datetime
 from itertools import chain
 from typing import Any, TypeVar
 
+from cds_hooks.chart.code_sets import CodeSetIndex
 from cds_hooks.chart.conditions import (
-    CodeSetIndex,
     ConditionFact,
     ProcedureFact,
     ReactionFact,

@@ -32,7 +32,8 @@ from cds_hooks.rules.thrombosis_scores import ScoreResult, compute, factor_facts
 
 _TOPIC = "thromboprophylaxis"
 _THROMBOSIS, _PRIOR_THROMBOSIS = "venousThromboembolism", "priorVenousThromboembolism"
-_CHOICES = (("aspirin81", ("aspirin",)), ("enoxaparin40", ("heparin", "enoxaparin", "dalteparin", "tinzaparin")))
+_HEPARIN = "enoxaparin40"
+_CHOICES = (("aspirin81", ("aspirin",)), (_HEPARIN, ("heparin", "enoxaparin", "dalteparin", "tinzaparin")))
 """Medication orders a card offers, each with the drugs a reaction to which takes it out."""
 
 
@@ -146,7 +147,13 @@ def _acute(
     latest = max(acute, key=lambda entry: when.start.timestamp() if (when := _began(entry)) else 0.0)
     caution = read_caution(chart, knowledge)
     events = (
-        Fact("Venous thromboembolism", entry.text, str(_began(entry)), entry.reference, entry.clinical_status)
+        Fact(
+            "Venous thromboembolism",
+            entry.text,
+            str(_began(entry)),
+            entry.reference,
+            ", ".join(filter(None, (entry.clinical_status, entry.verification_status))),
+        )
         for entry in acute
     )
     when = _began(latest)
@@ -198,18 +205,23 @@ def _scored(
                 *caution.facts,
             ),
             basis=(*caution.basis, *score_basis(risk.scores, knowledge)),
-            suggestions=_choices(caution, chart) if choices and not caution.bleeding else (),
+            suggestions=_choices(caution, chart) if choices else (),
             absent=frozenset(MEDICATION_NEEDS),
         )
     )
 
 
 def _choices(caution: Caution, chart: Chart) -> tuple[Suggestion, ...]:
-    """Return the orders to choose from: not a drug the patient reacted to, no heparin with severe renal impairment."""
+    """Return the orders to choose from: no drug the patient reacted to, no heparin with severe renal impairment.
+
+    Nothing is offered while allergies could not be looked up.
+    """
+    if caution.bleeding or not chart.gaps.keys().isdisjoint(("allergies", "adverseEvents")):
+        return ()
     return tuple(
         CreateMedication(key)
         for key, drugs in _CHOICES
-        if not chart.reactions(*drugs) and not (caution.low_clearance and key == "enoxaparin40")
+        if not chart.reactions(*drugs) and not (caution.low_clearance and key == _HEPARIN)
     )
 
 

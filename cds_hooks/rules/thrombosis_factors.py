@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from cds_hooks.chart.chart import Chart
@@ -92,9 +92,10 @@ def _words(when: When | None) -> str:
 
 
 def _entry(items: tuple[str, ...], entry: ConditionFact | ProcedureFact) -> Factor:
-    when = (entry.onset or entry.recorded) if isinstance(entry, ConditionFact) else entry.when
-    status = entry.clinical_status if isinstance(entry, ConditionFact) else entry.status
-    return Factor(items, Presence.PRESENT, entry.text, _words(when), entry.reference, status)
+    if isinstance(entry, ProcedureFact):
+        return Factor(items, Presence.PRESENT, entry.text, _words(entry.when), entry.reference, entry.status)
+    status = ", ".join(filter(None, (entry.clinical_status, entry.verification_status)))
+    return Factor(items, Presence.PRESENT, entry.text, _words(entry.onset or entry.recorded), entry.reference, status)
 
 
 def _medication(items: tuple[str, ...], fact: MedicationFact, knowledge: Knowledge) -> Factor:
@@ -188,14 +189,18 @@ def _age(chart: Chart, knowledge: Knowledge) -> Factor:
 
 
 def _surgery(chart: Chart, knowledge: Knowledge) -> Factor:
-    figure = knowledge.figures["surgeryDays"]
+    figure, items, undated = knowledge.figures["surgeryDays"], ("surgery",), None
     for procedure in chart.procedures(*_OPERATIONS):
         when = procedure.when
-        if procedure.sets & _NO_OPERATIONS or when is None or when.is_future(chart.now):
+        if procedure.sets & _NO_OPERATIONS or (when is not None and when.is_future(chart.now)):
             continue
-        if figure.holds(when.days_before(chart.now)):
-            return _entry(("surgery",), procedure)
-    return _not_found(chart, ("surgery",), "procedures")
+        if when is None:
+            undated = procedure
+        elif figure.holds(when.days_before(chart.now)):
+            return _entry(items, procedure)
+    if undated is not None:
+        return replace(_entry(items, undated), presence=Presence.UNKNOWN)
+    return _not_found(chart, items, "procedures")
 
 
 def _catheter(chart: Chart, knowledge: Knowledge) -> Factor:

@@ -19,7 +19,15 @@ BARELY = 1e-6
 """A shift that only a value exactly at the limit notices; it stands for a flipped operator where none is written."""
 
 _OTHER_OPERATOR = {"<": "<=", "<=": "<", ">": ">=", ">=": ">"}
-_STEPS = {"× ULN": 0.1, "{INR}": 0.1, "ng/mL": 0.1, "Cel": 0.1, "kg/m2": 0.1, "× earlier value": 0.05}
+_STEPS = {
+    "× ULN": 0.1,
+    "{INR}": 0.1,
+    "ng/mL": 0.1,
+    "Cel": 0.1,
+    "kg/m2": 0.1,
+    "mg/day": CAPSULE_MG,
+    "× earlier value": 0.05,
+}
 _CELL_COUNT, _SMALL_CELL_COUNT = "10*9/L", 10
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from multiprocessing import get_context
 from pathlib import Path
@@ -34,14 +34,9 @@ class _Work:
 
 
 def explained(file: Path = EXPLAINED) -> dict[str, str]:
-    """Return the survivors that are no gap, with their reason. A name ending in `*` stands for all that begin so."""
-    content = yaml.safe_load(file.read_text("utf-8")) or {}
-    return {str(name): str(reason) for name, reason in content.items()}
-
-
-def reason_for(name: str, reasons: Mapping[str, str]) -> str | None:
-    """Return the key under which a survivor is explained, None when it is not."""
-    return next((key for key in reasons if name == key or (key.endswith("*") and name.startswith(key[:-1]))), None)
+    """Return the survivors that are no gap, with their reason."""
+    groups = yaml.safe_load(file.read_text("utf-8"))
+    return {str(name): str(group["reason"]) for group in groups for name in group["mutants"]}
 
 
 def _survives(index: int) -> tuple[int, bool]:
@@ -64,20 +59,18 @@ def main(parts: Sequence[str]) -> int:
     return _report(survivors, len(_Work.mutants), whole=not parts, console=console)
 
 
-def _report(survivors: Iterable[Mutant], count: int, *, whole: bool, console: Console) -> int:
+def _report(survivors: Sequence[Mutant], count: int, *, whole: bool, console: Console) -> int:
     reasons = explained()
-    keys = {one.name: reason_for(one.name, reasons) for one in survivors}
-    gaps = [one for one in survivors if keys[one.name] is None]
-    killed = count - len(keys)
+    gaps = [one for one in survivors if one.name not in reasons]
+    killed, known = count - len(survivors), len(survivors) - len(gaps)
     console.print(
-        f"{count} mutants, {killed} killed, {len(keys) - len(gaps)} explained in {EXPLAINED.name},"
-        f" survivors: {len(gaps) or 'none'}"
+        f"{count} mutants, {killed} killed, {known} explained in {EXPLAINED.name}, survivors: {len(gaps) or 'none'}"
     )
     for file, group in groupby(gaps, key=lambda one: one.file):
         console.print(f"[bold]{file}[/]")
         for one in group:
             console.print(f"  {one.name}", highlight=False)
-    needless = [key for key in reasons if key not in keys.values()] if whole else []
+    needless = sorted(reasons.keys() - {one.name for one in survivors}) if whole else []
     for key in needless:
         console.print(f"[yellow]explained, but no such survivor:[/] {key}")
     return 1 if gaps or needless else 0

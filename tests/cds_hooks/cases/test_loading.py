@@ -89,6 +89,7 @@ def test_the_source_of_a_case_is_kept_as_written(tmp_path: Path) -> None:
         ("    expect: {hepatotoxicity: warning}\n", "", 3, "a case expects something"),
         ("warning}", "warning}\n    silent: [hepatotoxicity]", 3, "both expected and silent"),
         ("warning}", "warning}\n    says: {neutropenia: ANC}", 3, "says what neutropenia says without expecting it"),
+        ("warning}", "warning}\n    says_not: {neutropenia: x}", 3, "says what neutropenia says without expecting it"),
         ("based_on: quiet", "based_on: loud", 4, "no base chart 'loud' before this; there are: quiet, older"),
         ("121 U/L, today", "121 U/L", 6, "does not say when"),
         ("121 U/L, today", "[121 U/L, today]", 6, "does not say when"),

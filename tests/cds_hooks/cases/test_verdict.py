@@ -49,6 +49,12 @@ def test_missing_words_are_named(case: Case, reader: Reader, knowledge: Knowledg
     assert failure.startswith("hepatotoxicity should say '122 U/L', but says: ")
 
 
+def test_unwanted_words_are_named(case: Case, reader: Reader, knowledge: Knowledge) -> None:
+    assert not judge(replace(case, says_not={"hepatotoxicity": ("122 U/L",)}), reader, knowledge)
+    (failure,) = judge(replace(case, says_not={"hepatotoxicity": ("121 U/L",)}), reader, knowledge)
+    assert failure.startswith("hepatotoxicity should not say '121 U/L', but says: ")
+
+
 def card(topic: str, indicator: str, summary: str) -> dict[str, Any]:
     return {"summary": summary, "indicator": indicator, "source": {"label": "label", "topic": {"code": topic}}}
 

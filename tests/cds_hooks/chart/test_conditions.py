@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import cds_hooks.knowledge
+from cds_hooks.chart.code_sets import CodeSetIndex
 from cds_hooks.chart.conditions import (
-    CodeSetIndex,
     read_conditions,
     read_procedures,
     read_reactions,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cds_hooks.chart.conditions import CodeSetIndex, read_procedures
+from cds_hooks.chart.code_sets import CodeSetIndex
+from cds_hooks.chart.conditions import read_procedures
 from cds_hooks.knowledge.loader import load_knowledge
 
 INDEX = CodeSetIndex(load_knowledge().code_sets)

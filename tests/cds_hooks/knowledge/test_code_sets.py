@@ -10,7 +10,7 @@ import pytest
 import simple_icd_10_cm as icd
 
 import cds_hooks.knowledge
-from cds_hooks.chart.conditions import CodeSetIndex
+from cds_hooks.chart.code_sets import CodeSetIndex
 from cds_hooks.chart.fhir import ICD10CM, SNOMED
 from cds_hooks.knowledge.terminology import Code, CodeSet, CodeSetFile
 from cds_hooks.knowledge.yaml_document import read_yaml

@@ -133,6 +133,7 @@ def test_points_are_written_with_their_sign() -> None:
         ("conditions: ['dialysis, active, 100 days ago']", BOTH[:1]),
         ("reactions: ['aspirin, angioedema, severe']", BOTH[1:]),
         ("reactions: ['heparin, rash']", BOTH[:1]),
+        ("unavailable: {allergies: no answer}", ()),
     ],
 )
 def test_orders_to_choose_from(
