@@ -20,14 +20,8 @@ BARELY = 1e-6
 
 _OTHER_OPERATOR = {"<": "<=", "<=": "<", ">": ">=", ">=": ">"}
 _STEPS = {
-    "× ULN": 0.1,
-    "{INR}": 0.1,
-    "ng/mL": 0.1,
-    "Cel": 0.1,
-    "kg/m2": 0.1,
-    "mg/day": CAPSULE_MG,
-    "× earlier value": 0.05,
-}
+    "× ULN": 0.1, "× earlier value": 0.05, "{INR}": 0.1, "ng/mL": 0.1, "Cel": 0.1, "kg/m2": 0.1, "mg/day": CAPSULE_MG,
+}  # fmt: skip
 _CELL_COUNT, _SMALL_CELL_COUNT = "10*9/L", 10
 
 
