@@ -20,7 +20,7 @@ from cds_hooks.knowledge.loader import KNOWLEDGE_FOLDER, Knowledge, KnowledgeErr
 from service.reports.case_report import base_chart_sources, case_report_html, case_report_markdown, tell
 from service.reports.codes import CodeRow, code_rows, code_sets
 from service.reports.coverage_table import coverage_markdown, coverage_view
-from service.reports.knowledge_tables import codes_view, numbers_view, topics_view
+from service.reports.knowledge_tables import codes_view, documents_view, numbers_view, topics_view
 from service.reports.numbers import Number, numbers, unverified_first
 
 
@@ -130,6 +130,7 @@ def _show_numbers(known: Knowledge, *, topics: bool, unverified: bool, as_json: 
     console = Console()
     if topics:
         console.print(topics_view(known))
+    console.print(documents_view(known))
     console.print(numbers_view(rows, "Numbers that wait for a check" if unverified else "Numbers and their sources"))
     waiting = sum(row.verified is False for row in numbers(known)) - known.unverified
     console.print(

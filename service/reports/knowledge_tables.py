@@ -49,21 +49,30 @@ def topics_view(knowledge: Knowledge) -> Table:
 def numbers_view(rows: Sequence[Number], title: str) -> Table:
     """Return numbers with source and mark, those to be checked in yellow."""
     table = _table(title)
-    table.add_column("Name and place", ratio=3, overflow="fold")
-    table.add_column("Meaning", ratio=5)
+    table.add_column("Meaning, name and place", ratio=5, overflow="fold")
     table.add_column("Value", ratio=3)
-    table.add_column("Source", ratio=5)
+    table.add_column("Source", ratio=4)
     table.add_column("Verified", no_wrap=True)
     marks = {True: Text("yes", "green"), False: Text("no", "bold yellow"), None: Text("–", "dim")}
     for row in rows:
-        source = row.source + (f" [{row.strength}]" if row.strength else "")
+        source = ", ".join(filter(None, (row.source, row.section))) + (f" [{row.strength}]" if row.strength else "")
         table.add_row(
-            Text.assemble((row.key, "bold"), f"\n{row.place}"),
-            Text(row.meaning),
-            Text(row.limit),
+            Text.assemble(row.meaning, (f"\n{row.key}\n{row.place}", "dim")),
+            Text(row.limit, "bold"),
             Text(source, style=_link(row.url)),
             marks[row.verified],
         )
+    return table
+
+
+def documents_view(knowledge: Knowledge) -> Table:
+    """Return the documents that numbers are taken from, with the revision that was read."""
+    table = _table("Documents")
+    table.add_column("Title", ratio=3)
+    table.add_column("Revision read", ratio=2)
+    table.add_column("Address", ratio=4, overflow="fold")
+    for document in knowledge.documents.values():
+        table.add_row(Text(document.title), Text(document.revision), Text(document.url or ""))
     return table
 
 

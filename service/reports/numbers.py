@@ -20,7 +20,9 @@ class Number:
         key: its name there.
         meaning: what it says.
         limit: operator, value and unit.
-        source: title and revision of the document, and section.
+        source: title of the document; in words where the file names no document.
+        section: section of the document.
+        revision: revision of the document that was read.
         url: address of the document, "" for none.
         strength: label, guideline, expert, design; "" where the file does not say.
         verified: whether somebody has held it against the current source; None where the file keeps no such mark.
@@ -31,6 +33,8 @@ class Number:
     meaning: str
     limit: str
     source: str
+    section: str
+    revision: str
     url: str
     strength: str
     verified: bool | None
@@ -81,8 +85,18 @@ class _Numbers:
         verified: bool | None = None,
     ) -> Number:
         document = self._knowledge.documents[source.document]
-        cited = f"{document.title} ({document.revision}), {source.section}"
-        return Number(place, key, meaning, limit, cited, document.url or "", strength, verified)
+        return Number(
+            place=place,
+            key=key,
+            meaning=meaning,
+            limit=limit,
+            source=document.title,
+            section=source.section,
+            revision=document.revision,
+            url=document.url or "",
+            strength=strength,
+            verified=verified,
+        )
 
     def _figure(self, place: str, key: str, figure: Figure, remark: str = "") -> Number:
         return self._row(
@@ -163,19 +177,21 @@ def _period(row: CountSchedule) -> str:
 
 
 def _analyte(key: str, analyte: Analyte, unit: str) -> Iterator[Number]:
+    file = "analytes.yaml"
     if (interval := analyte.reference) is not None:
-        bounds = " to ".join(f"{bound:g}" for bound in (interval.low, interval.high) if bound is not None)
-        limit = (
-            bounds if None not in (interval.low, interval.high) else ("<= " if interval.low is None else ">= ") + bounds
-        )
         meaning = f"{analyte.name}: reference interval where the laboratory states none"
-        yield Number(
-            "analytes.yaml", f"{key}.reference", meaning, f"{limit} {unit}", interval.source, "", "", interval.verified
-        )
+        limit = f"{_interval(interval.low, interval.high)} {unit}"
+        yield _undocumented(file, f"{key}.reference", meaning, limit, interval.source, interval.verified)
     if (plausible := analyte.plausible) is not None:
         meaning = f"{analyte.name}: values outside are taken for errors"
-        limit = f"{plausible.low:g} to {plausible.high:g} {unit}"
-        yield Number("analytes.yaml", f"{key}.plausible", meaning, limit, plausible.source, "", "", None)
+        limit = f"{_interval(plausible.low, plausible.high)} {unit}"
+        yield _undocumented(file, f"{key}.plausible", meaning, limit, plausible.source, None)
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    if low is not None and high is not None:
+        return f"{low:g} to {high:g}"
+    return f">= {low:g}" if low is not None else f"<= {high:g}"
 
 
 def _units(key: str, group: UnitGroup) -> Iterator[Number]:
@@ -185,4 +201,8 @@ def _units(key: str, group: UnitGroup) -> Iterator[Number]:
         factor = f"× {unit.factor:g}" if unit.divisor == 1 else f"× {unit.factor:g} / {unit.divisor:g}"
         limit = f"({unit.ucum} {unit.offset:+g}) {factor}" if unit.offset else f"{unit.ucum} {factor}"
         meaning = f"conversion of {key} to {group.canonical}"
-        yield Number("units.yaml", f"{key}.{unit.ucum}", meaning, limit, unit.source, "", "", unit.verified)
+        yield _undocumented("units.yaml", f"{key}.{unit.ucum}", meaning, limit, unit.source, unit.verified)
+
+
+def _undocumented(file: str, key: str, meaning: str, limit: str, source: str, verified: bool | None) -> Number:
+    return Number(file, key, meaning, limit, source, "", "", "", "", verified)
