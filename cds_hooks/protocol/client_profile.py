@@ -31,7 +31,8 @@ class ClientProfile:
 PROFILES: Mapping[str, ClientProfile] = {
     "generic": ClientProfile("generic"),
     "epic": ClientProfile("epic", medication_update=False, medication_create=False),
-    "sandbox": ClientProfile("sandbox"),
+    # The public CDS Hooks sandbox knows one order: what it is told to create takes the place of the draft.
+    "sandbox": ClientProfile("sandbox", medication_create=False),
 }
 
 

@@ -21,7 +21,8 @@ FHIR_JSON = "application/fhir+json"
 DEFAULT_PAGE_SIZE = 50
 
 _MAX_BODY_BYTES = 1024 * 1024
-_JSON_FORMATS = frozenset({"json", FHIR_JSON, "application/json"})
+# The second is what FHIR's JSON was called until 2015; browser clients still ask for it.
+_JSON_FORMATS = frozenset({"json", FHIR_JSON, "application/json+fhir", "application/json"})
 _ACCEPTED_TYPES = _JSON_FORMATS | {"*/*", "application/*"}
 _ISSUE_CODES = {400: "structure", 404: "not-found", 405: "not-supported", 413: "too-long", 415: "not-supported"}
 
@@ -113,6 +114,8 @@ def create_sandbox(
         sandbox.requests.add(RecordedRequest(request.method, f"{request.path}?{names}" if names else request.path))
         if latency_s > 0:
             time.sleep(latency_s)
+        if request.method == "OPTIONS":
+            return None  # a browser's preflight carries neither token nor format
         if access_token is not None and request.path != f"{base}/metadata" and not _carries(access_token):
             error = FhirError(401, "login", "A valid bearer token is needed")
             response = _respond(error.outcome(), error.status)
@@ -125,6 +128,9 @@ def create_sandbox(
     def allow_every_origin(response: Response) -> Response:
         # Developers read the sandbox from their browsers; the patients are invented, so there is nothing to protect.
         response.headers["Access-Control-Allow-Origin"] = "*"
+        if request.method == "OPTIONS":
+            response.headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
+            response.headers["Access-Control-Allow-Headers"] = "Accept, Authorization, Content-Type, Prefer"
         return response
 
     @app.get(f"{base}/<path:path>")

@@ -52,9 +52,10 @@ def test_nothing_is_recommended_by_itself(key: str, knowledge: Knowledge) -> Non
     assert "isRecommended" not in rendered(key, knowledge, CardOptions())
 
 
+@pytest.mark.parametrize("profile", ["epic", "sandbox"])
 @pytest.mark.parametrize("key", EVERY)
-def test_a_client_that_creates_only_tests_gets_none(key: str, knowledge: Knowledge) -> None:
-    assert rendered(key, knowledge, CardOptions(profile=PROFILES["epic"])) is None
+def test_a_client_that_creates_only_tests_gets_none(key: str, profile: str, knowledge: Knowledge) -> None:
+    assert rendered(key, knowledge, CardOptions(profile=PROFILES[profile])) is None
 
 
 def test_a_site_may_name_its_own_code(knowledge: Knowledge) -> None:

@@ -80,6 +80,7 @@ def test_a_failure_tells_nothing_about_the_inside(monkeypatch: pytest.MonkeyPatc
     [
         ("application/fhir+json", 200),
         ("application/fhir+json; fhirVersion=4.0", 200),
+        ("application/json+fhir", 200),
         ("application/json", 200),
         ("text/html, */*;q=0.1", 200),
         ("application/fhir+xml", 406),
@@ -98,6 +99,17 @@ def test_the_format_may_be_a_parameter(client: FlaskClient, wanted: str, status:
 def test_browsers_of_any_origin_may_read(client: FlaskClient) -> None:
     for path in ("/fhir/Patient/ada", "/fhir/Patient/nobody"):
         assert client.get(path).headers["Access-Control-Allow-Origin"] == "*"
+
+
+@pytest.mark.parametrize(("path", "method"), [("/fhir/Patient/ada", "GET"), ("/fhir/Observation/_search", "POST")])
+def test_a_preflight_is_answered_without_the_token(path: str, method: str) -> None:
+    client = create_sandbox([PATIENT], access_token="sesame").test_client()
+    asked = {"Origin": "http://localhost:3000", "Access-Control-Request-Method": method}
+    response = client.options(path, headers={**asked, "Access-Control-Request-Headers": "authorization,prefer"})
+    assert response.status_code == 200
+    allowed = response.headers["Access-Control-Allow-Headers"].lower().split(", ")
+    assert {"authorization", "prefer", "content-type"} <= set(allowed)
+    assert method in response.headers["Access-Control-Allow-Methods"]
 
 
 @pytest.mark.parametrize("header", [None, "Bearer wrong", "Bearer", "Basic c2VzYW1l", "Bearer sésame"])
