@@ -11,7 +11,7 @@ UV = $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test serve check lint types unit mutation coverage cases clean
+.PHONY: help demo test serve check lint types unit mutation coverage cases openapi clean
 
 help: ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -57,6 +57,12 @@ coverage: $(INSTALLED) ## write docs/coverage.md: the statements of the label an
 cases: $(INSTALLED) ## write build/cases.html: all clinical cases with what the service says about them
 	@mkdir -p build
 	$(RUN)lencds knowledge --cases build/cases.html
+
+openapi: $(INSTALLED) ## record the examples of the OpenAPI document anew and write docs/openapi.json
+	@mkdir -p build
+	$(RUN)python -m service.openapi.record
+	$(RUN)lencds openapi > build/openapi.json
+	mv build/openapi.json docs/openapi.json
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) .tools build .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

@@ -22,6 +22,7 @@ from service.web.health import health_blueprint
 from service.web.hooks import hooks_blueprint
 from service.web.json_provider import OrjsonProvider
 from service.web.metrics import metrics_blueprint
+from service.web.openapi import openapi_blueprint
 from service.wiring import Clock, Services, assemble, utc_now
 
 HooksBlueprint = Callable[[Services], Blueprint]
@@ -70,6 +71,7 @@ def create_app(
         feedback_blueprint(services),
         health_blueprint(services.health, settings),
         metrics_blueprint(services.metrics, settings),
+        openapi_blueprint(settings),
         (hooks or hooks_blueprint)(services),
     ):
         app.register_blueprint(blueprint)

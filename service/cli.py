@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "check": "Check one order and show the cards.",
         "knowledge": "Show rules, figures and their sources.",
         "burden": "Count the cards of typical patients over six cycles.",
+        "openapi": "Print the OpenAPI document.",
         "sandbox": "Run the demo FHIR server alone.",
         "db": "Look after the database.",
     }
