@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "serve": "Answer CDS Hooks calls.",
         "check": "Check one order and show the cards.",
         "knowledge": "Show rules, figures and their sources.",
+        "backtest": "Judge historic orders, each as of its own date.",
         "burden": "Count the cards of typical patients over six cycles.",
         "openapi": "Print the OpenAPI document.",
         "sandbox": "Run the demo FHIR server alone.",
