@@ -9,6 +9,7 @@ import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, time
 from difflib import get_close_matches
 from functools import partial
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -69,6 +70,7 @@ class Settings:
         audit_key: key of the patient-id HMAC; None means the file beside the SQLite database.
         spool_dir: where audit rows wait while the database is down.
         retention_days: how long audit rows and feedback are kept.
+        prune_at: time of the day, UTC, at which older ones are deleted; None means never, an outside job does it.
         knowledge: folder of the clinical knowledge; None means the one that is shipped.
         log_level: `debug`, `info`, `warning` or `error`.
         trusted_proxies: networks whose `X-Forwarded-For` is believed when a refused call is logged.
@@ -88,6 +90,7 @@ class Settings:
     audit_key: bytes | None = field(default=None, repr=False)
     spool_dir: Path = field(default_factory=lambda: _data_folder() / "spool")
     retention_days: int = 730
+    prune_at: time | None = time(3, 0)
     knowledge: Path | None = None
     log_level: str = "info"
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
@@ -295,6 +298,15 @@ def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
         raise ValueError("takes IP addresses and networks (10.0.0.0/8), separated by commas") from None
 
 
+def _time_or_off(text: str) -> time | None:
+    if text == "off":
+        return None
+    try:
+        return datetime.strptime(text, "%H:%M").replace(tzinfo=UTC).time()
+    except ValueError:
+        raise ValueError("takes a time of the day in UTC such as 03:00, or off") from None
+
+
 def _folder(text: str) -> Path:
     path = Path(text)
     if not path.is_dir():
@@ -310,6 +322,7 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "LENCDS_AUDIT_KEY": read_audit_key,
     "LENCDS_SPOOL_DIR": Path,
     "LENCDS_RETENTION_DAYS": _number(1, 36_500),
+    "LENCDS_PRUNE_AT": _time_or_off,
     "LENCDS_KNOWLEDGE": _folder,
     "LENCDS_LOG_LEVEL": _choice("debug", "info", "warning", "error"),
     "LENCDS_TRUSTED_PROXIES": _networks,

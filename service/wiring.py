@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from service.auth.authenticator import Authenticator
@@ -16,12 +15,10 @@ from service.clinical import Clinical
 from service.config import Settings
 from service.order_check import OrderCheck
 from service.store.audit import AuditLog
-from service.store.audit_key import load_audit_key
-from service.store.chain import Chain
-from service.store.database import Database, open_database
+from service.store.database import Database
 from service.store.feedback import FeedbackStore
-from service.store.schema import make_ready
-from service.store.spool import Spool
+from service.store.housekeeping import DailyPrune, Housekeeping
+from service.store.store import Store, open_store
 from service.web.health import Component, Health
 from service.web.metrics import Metrics
 
@@ -35,9 +32,8 @@ class Services:
     Attributes:
         settings: how it is to run.
         clock: the present instant; everything that judges time asks this clock.
-        database: the database.
-        audit: writes audit rows.
-        feedback: stores feedback.
+        store: database, audit rows, feedback, and what waits for the database.
+        housekeeping: what is done beside the calls.
         authenticator: knows who may call.
         metrics: counts.
         health: state of the process and its parts.
@@ -47,14 +43,28 @@ class Services:
 
     settings: Settings
     clock: Clock
-    database: Database
-    audit: AuditLog
-    feedback: FeedbackStore
+    store: Store
+    housekeeping: Housekeeping
     authenticator: Authenticator
     metrics: Metrics
     health: Health
     clinical: Clinical | None = None
     discovery: Mapping[str, Any] = field(default_factory=lambda: {"services": []})
+
+    @property
+    def database(self) -> Database:
+        """The database."""
+        return self.store.database
+
+    @property
+    def audit(self) -> AuditLog:
+        """Writes audit rows."""
+        return self.store.audit
+
+    @property
+    def feedback(self) -> FeedbackStore:
+        """Stores feedback."""
+        return self.store.feedback
 
     @property
     def order_check(self) -> OrderCheck:
@@ -72,8 +82,8 @@ class Services:
         self.health.state = "stopping"
         if self.clinical is not None:
             self.clinical.close()
-        self.audit.close()
-        self.database.close()
+        self.housekeeping.close()
+        self.store.close()
 
 
 def utc_now() -> datetime:
@@ -101,32 +111,28 @@ def assemble(
     Raises:
         ConfigurationError: database, audit key or spool folder cannot be used.
     """
-    database = open_database(settings.database_url)
-    make_ready(settings, database)
-    key = load_audit_key(settings)
-    process = str(uuid.uuid4())
     metrics = Metrics()
-    audit = AuditLog(
-        database,
-        Spool(settings.spool_dir, process),
-        Chain(key, process),
-        key,
-        retention=timedelta(days=settings.retention_days),
-        clock=clock,
-        on_spooled=metrics.spooled,
-    )
+    store = open_store(settings, clock=clock, on_spooled=lambda _kind: metrics.spooled())
+    housekeeping = Housekeeping(_chores(settings, store, clock))
+    housekeeping.start()
     return Services(
         settings=settings,
         clock=clock,
-        database=database,
-        audit=audit,
-        feedback=FeedbackStore(database),
-        authenticator=_authenticator(settings, database, metrics, clock, fetch_keys),
+        store=store,
+        housekeeping=housekeeping,
+        authenticator=_authenticator(settings, store.database, metrics, clock, fetch_keys),
         metrics=metrics,
-        health=_health(database, audit, clinical),
+        health=_health(store.database, store.audit, clinical),
         clinical=clinical,
         discovery=discovery if discovery is not None else clinical.discovery() if clinical else {"services": []},
     )
+
+
+def _chores(settings: Settings, store: Store, clock: Clock) -> list[Callable[[], object]]:
+    chores: list[Callable[[], object]] = [store.backlog.replay_if_any]
+    if settings.prune_at is not None:
+        chores.append(DailyPrune(store.database, store.retention, at=settings.prune_at, clock=clock))
+    return chores
 
 
 def _authenticator(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -17,16 +19,22 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from service.store.audit_key import AuditKey
-from service.store.chain import Chain, Link, find_breaks, is_intact
+from service.store.backlog import Backlog, Document
+from service.store.chain import Chain, Link, is_intact
+from service.store.chain_marks import move_head, read_marks
 from service.store.database import WRITE_LIMIT_S, Database, DatabaseUnavailableError
-from service.store.spool import Spool
-from service.store.tables import NAME_LENGTH, audit, card, feedback
+from service.store.tables import NAME_LENGTH, audit, card
+from service.store.verify import Break, Place, find_breaks
 
 log = structlog.get_logger(__name__)
 
-_PURGE_EVERY = timedelta(days=1)
-_PURGE_BATCH = 500
+SPOOL_KIND = "audit"
+"""Word for audit rows in the spool and in the metrics."""
+
 _LINK_COLUMNS = ("chain", "position", "previous", "digest")
+_ADDED_LATER = ("rules", "version")
+_INSERT_ROW = audit.insert()
+_INSERT_CARDS = card.insert()
 
 
 class AuditUnavailableError(Exception):
@@ -52,7 +60,9 @@ class AuditRow:
         sources: what was looked up → where it came from or what it lacked.
         fhir_requests: how many FHIR requests were made.
         fhir_ms: how long they took together.
-        total_ms: how long the call took.
+        total_ms: how long the call took, the writing of this row left out.
+        rules: topic → what its rule answered, see `service.rule_trace`.
+        version: version of the program.
         id: unique name of the row.
     """
 
@@ -71,6 +81,8 @@ class AuditRow:
     fhir_requests: int = 0
     fhir_ms: float = 0.0
     total_ms: float = 0.0
+    rules: Mapping[str, Any] = field(default_factory=dict)
+    version: str = ""
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def columns(self) -> dict[str, Any]:
@@ -81,7 +93,7 @@ class AuditRow:
                 case str():
                     values[name] = storable(value)
                 case Mapping():
-                    values[name] = {storable(key): storable(item) for key, item in value.items()}
+                    values[name] = {storable(key): _storable_value(item) for key, item in value.items()}
         values["time"] = self.time.astimezone(UTC)
         values["fhir_ms"], values["total_ms"] = round(float(self.fhir_ms), 3), round(float(self.total_ms), 3)
         return values
@@ -92,40 +104,39 @@ def storable(text: str, longest: int = NAME_LENGTH) -> str:
     return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "")[:longest]
 
 
+def _storable_value(value: Any) -> Any:
+    match value:
+        case str():
+            return storable(value)
+        case Mapping():
+            return {storable(str(key)): _storable_value(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_storable_value(item) for item in value]
+        case _:
+            return value
+
+
 class AuditLog:
     """Writes audit rows: to the database, or to the spool until the database is back."""
 
-    def __init__(
-        self,
-        database: Database,
-        spool: Spool,
-        chain: Chain,
-        key: AuditKey,
-        *,
-        retention: timedelta,
-        clock: Callable[[], datetime],
-        on_spooled: Callable[[], None] = lambda: None,
-    ) -> None:
+    def __init__(self, database: Database, backlog: Backlog, chain: Chain, key: AuditKey) -> None:
         """Put the parts together.
 
         Args:
             database: where rows belong.
-            spool: where they wait.
+            backlog: where they wait.
             chain: the hash chain of this process.
             key: for pseudonyms and for checking the chain.
-            retention: how long rows are kept.
-            clock: the present instant, for the retention.
-            on_spooled: called for every row that went to the spool.
         """
-        self._database, self._spool, self._chain, self._key = database, spool, chain, key
-        self._retention, self._clock, self._on_spooled = retention, clock, on_spooled
-        self._replay_due = spool.waiting
-        self._next_purge = datetime.min.replace(tzinfo=UTC)
+        self._database, self._backlog, self._chain, self._key = database, backlog, chain, key
+        # Rows are written in the order of the chain, so that a process that is killed leaves no gap in it.
+        self._turn = threading.Lock()
+        backlog.register(SPOOL_KIND, self._store_spooled)
 
     @property
     def spooling(self) -> bool:
         """Whether rows wait for the database."""
-        return self._spool.waiting
+        return self._backlog.spool.waiting
 
     def pseudonym(self, client: str, patient_id: str) -> str:
         """Return the keyed hash under which rows of this client's patient are stored."""
@@ -142,105 +153,106 @@ class AuditLog:
             AuditUnavailableError: neither took it. The gap in the chain will show.
         """
         columns = row.columns()
-        link = self._chain.append(_content(columns))
+        content = _content(columns)
+        deadline = time.monotonic() + limit_s
+        my_turn = self._turn.acquire(timeout=limit_s)
         try:
-            self._database.run(partial(_insert, columns=columns, link=link), limit_s=limit_s)
-        except (DatabaseUnavailableError, IntegrityError):
-            self._to_spool(columns, link)
-            return
-        self._attend_to_leftovers()
+            link = self._chain.append(content)
+            left_s = deadline - time.monotonic()
+            if not my_turn or left_s <= 0 or not self._to_database(columns, link, left_s):
+                self._to_spool(columns, link)
+                return
+        finally:
+            if my_turn:
+                self._turn.release()
+        self._backlog.attend()
 
     def replay_spool(self) -> int:
-        """Move waiting rows into the database.
+        """Move waiting rows into the database; see `Backlog.replay`."""
+        return self._backlog.replay()
 
-        Returns:
-            how many rows were moved.
+    def count(self) -> int:
+        """Return how many rows there are."""
+        with self._database.reading() as connection:
+            return connection.execute(sqlalchemy.select(sqlalchemy.func.count()).select_from(audit)).scalar_one()
 
-        Raises:
-            DatabaseUnavailableError: the database is not back yet; what is left waits on.
+    def breaks(self, on_row: Callable[[], None] = lambda: None) -> Iterator[Break]:
+        """Check the chains of all rows in the database, one row after the other.
+
+        Rows that wait in the spool of this machine are not missing; those in the spool of another machine are, until
+        that machine has moved them.
+
+        Args:
+            on_row: called for every row that was read.
         """
-        moved = self._spool.replay(self._store_line)
-        if moved:
-            log.info("spooled rows moved to the database", count=moved)
-        return moved
-
-    def purge(self) -> int:
-        """Delete what is older than the retention period, cards and feedback included.
-
-        Returns:
-            how many audit rows were deleted.
-
-        Raises:
-            DatabaseUnavailableError: the database is down; nothing is lost but time.
-        """
-        before = self._clock() - self._retention
-        deleted = 0
-        while batch := self._database.run_unhurried(partial(_delete_older, before=before)):
-            deleted += batch
-        self._database.run_unhurried(lambda connection: connection.execute(_older_feedback(before)))
-        return deleted
-
-    def find_breaks(self) -> list[str]:
-        """Check the chains of all rows in the database; see `chain.find_breaks`."""
         ordered = sqlalchemy.select(audit).order_by(audit.c.chain, audit.c.position)
         with self._database.reading() as connection:
-            rows = (dict(row) for row in connection.execute(ordered).mappings())
-            return find_breaks(self._key, ((_link(row), _content(row)) for row in rows))
+            marks = read_marks(connection, self._key)
+            waiting = self._waiting_places()
 
-    def close(self) -> None:
-        """Move what waits into the database if it is there, and leave the rest to other processes."""
-        if self._spool.waiting:
-            try:
-                self.replay_spool()
-            except DatabaseUnavailableError:
-                log.warning("spooled rows wait for the database")
-        self._spool.close()
+            def rows() -> Iterator[tuple[Link, bytes]]:
+                for row in connection.execute(ordered):
+                    on_row()
+                    columns = row._asdict()
+                    yield _link(columns), _content(columns)
+
+            yield from find_breaks(self._key, rows(), marks, waiting)
+
+    def find_breaks(self) -> list[str]:
+        """Check the chains of all rows in the database; one sentence for everything that is wrong."""
+        return [str(one) for one in self.breaks()]
+
+    def _to_database(self, columns: Mapping[str, Any], link: Link, limit_s: float) -> bool:
+        try:
+            self._database.run(partial(_insert, columns=columns, link=link, key=self._key), limit_s=limit_s)
+        except (DatabaseUnavailableError, IntegrityError):
+            return False
+        return True
 
     def _to_spool(self, columns: Mapping[str, Any], link: Link) -> None:
         try:
-            self._spool.append(orjson.dumps({"row": columns, "link": link}))
+            self._backlog.put(SPOOL_KIND, {"row": columns, "link": link})
         except OSError as error:
             log.critical("audit row lost", error_type=type(error).__name__)
             raise AuditUnavailableError from error
-        self._replay_due = True
-        self._on_spooled()
 
-    def _attend_to_leftovers(self) -> None:
-        """After a row went through: the database is there, so do in the background what waited for it."""
-        if self._replay_due:
-            self._replay_due = False
-            self._database.later(self._replay_or_remember)
-        if (now := self._clock()) >= self._next_purge:
-            self._next_purge = now + _PURGE_EVERY
-            self._database.later(self.purge)
-
-    def _replay_or_remember(self) -> None:
-        try:
-            self.replay_spool()
-        except Exception:
-            self._replay_due = True
-            raise
-
-    def _store_line(self, line: bytes) -> bool:
-        try:
-            document = orjson.loads(line)
-            link = msgspec.convert(document["link"], Link)
-            columns = {**document["row"], "time": datetime.fromisoformat(document["row"]["time"])}
-            intact = is_intact(self._key, link, _content(columns))
-        except (ValueError, KeyError, TypeError):
+    def _store_spooled(self, document: Document) -> bool:
+        if (read := self._read_spooled(document)) is None:
             return False
-        if not intact:
-            return False
+        columns, link = read
         try:
-            self._database.run_unhurried(partial(_insert_once, columns=columns, link=link))
+            self._database.run_unhurried(partial(_insert_once, columns=columns, link=link, key=self._key))
         except IntegrityError:
             return self._database.run_unhurried(partial(_is_stored, row_id=columns["id"]))
         return True
 
+    def _read_spooled(self, document: Document) -> tuple[dict[str, Any], Link] | None:
+        """Return the columns and the link of a spooled row, None if it was changed on disk."""
+        try:
+            link = msgspec.convert(document["link"], Link)
+            columns = {**document["row"], "time": datetime.fromisoformat(document["row"]["time"])}
+            return (columns, link) if is_intact(self._key, link, _content(columns)) else None
+        except (ValueError, KeyError, TypeError):
+            return None
+
+    def _waiting_places(self) -> frozenset[Place]:
+        places: set[Place] = set()
+        for document in self._backlog.documents(SPOOL_KIND):
+            if (read := self._read_spooled(document)) is not None:
+                places.add((read[1].chain, read[1].position))
+        return frozenset(places)
+
 
 def _content(columns: Mapping[str, Any]) -> bytes:
-    """Return what the chain seals: every column but those of the chain itself."""
-    sealed = {str(name): value for name, value in columns.items() if name not in _LINK_COLUMNS}
+    """Return what the chain seals: every column but those of the chain itself.
+
+    Columns that were added later are empty in older rows, and left out there, as they were when the row was sealed.
+    """
+    sealed = {
+        str(name): value
+        for name, value in columns.items()
+        if name not in _LINK_COLUMNS and not (name in _ADDED_LATER and value is None)
+    }
     return orjson.dumps(sealed, option=orjson.OPT_SORT_KEYS)
 
 
@@ -248,15 +260,12 @@ def _link(row: Mapping[str, Any]) -> Link:
     return Link(*(row[name] for name in _LINK_COLUMNS))
 
 
-def _insert(connection: Connection, columns: Mapping[str, Any], link: Link) -> None:
-    connection.execute(
-        audit.insert().values(
-            **columns, chain=link.chain, position=link.position, previous=link.previous, digest=link.digest
-        )
-    )
+def _insert(connection: Connection, columns: Mapping[str, Any], link: Link, key: AuditKey) -> None:
+    place = {"chain": link.chain, "position": link.position, "previous": link.previous, "digest": link.digest}
+    connection.execute(_INSERT_ROW, {**columns, **place})
     if columns["cards"]:
         connection.execute(
-            card.insert(),
+            _INSERT_CARDS,
             [
                 {
                     "uuid": name,
@@ -269,21 +278,13 @@ def _insert(connection: Connection, columns: Mapping[str, Any], link: Link) -> N
                 for name, topic in columns["cards"].items()
             ],
         )
+    move_head(connection, key, link)
 
 
-def _insert_once(connection: Connection, columns: Mapping[str, Any], link: Link) -> None:
+def _insert_once(connection: Connection, columns: Mapping[str, Any], link: Link, key: AuditKey) -> None:
     if not _is_stored(connection, columns["id"]):
-        _insert(connection, columns, link)
+        _insert(connection, columns, link, key)
 
 
 def _is_stored(connection: Connection, row_id: str) -> bool:
     return connection.execute(sqlalchemy.select(audit.c.id).where(audit.c.id == row_id)).first() is not None
-
-
-def _delete_older(connection: Connection, before: datetime) -> int:
-    oldest = sqlalchemy.select(audit.c.id).where(audit.c.time < before).limit(_PURGE_BATCH)
-    return connection.execute(audit.delete().where(audit.c.id.in_(oldest))).rowcount
-
-
-def _older_feedback(before: datetime) -> sqlalchemy.Delete:
-    return feedback.delete().where(feedback.c.received < before)

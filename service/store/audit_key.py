@@ -17,7 +17,7 @@ _BYTES = 32
 
 @dataclass(frozen=True, slots=True, repr=False)
 class AuditKey:
-    """A key and the two things it is used for, which cannot be mistaken for one another."""
+    """A key and the things it is used for, which cannot be mistaken for one another."""
 
     secret: bytes
 
@@ -36,6 +36,14 @@ class AuditKey:
     def seal(self, *parts: bytes) -> str:
         """Return the keyed hash that links an audit row to the one before."""
         return self._hash(b"chain", *parts)
+
+    def seal_mark(self, kind: str, chain: str, position: int) -> str:
+        """Return the keyed hash of a mark that says where a chain begins or ends."""
+        return self._hash(b"mark", kind.encode(), chain.encode(), str(position).encode())
+
+    def seal_feedback(self, content: bytes) -> str:
+        """Return the keyed hash of a feedback item that waits in the spool."""
+        return self._hash(b"feedback", content)
 
     def _hash(self, *parts: bytes) -> str:
         code = hmac.new(self.secret, digestmod=hashlib.sha256)

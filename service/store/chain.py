@@ -1,9 +1,8 @@
-"""One hash chain per worker process: a row that is changed or taken out later does not go unnoticed."""
+"""One hash chain per worker process: a row that is changed, moved or taken out later does not go unnoticed."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from service.store.audit_key import AuditKey
@@ -45,33 +44,8 @@ class Chain:
 
 
 def is_intact(key: AuditKey, link: Link, content: bytes) -> bool:
-    """Whether a row still has the content it was sealed with."""
+    """Whether a row still has the place and content it was sealed with."""
     return _digest(key, link.chain, link.position, link.previous, content) == link.digest
-
-
-def find_breaks(key: AuditKey, rows: Iterable[tuple[Link, bytes]]) -> list[str]:
-    """Check chains.
-
-    Args:
-        key: the key they were sealed with.
-        rows: links and contents, ordered by chain and position.
-
-    Returns:
-        one sentence per row that was changed and per gap. The oldest rows of a chain may be gone (retention); that the
-        youngest are gone cannot be seen from the chain.
-    """
-    breaks: list[str] = []
-    before: Link | None = None
-    for link, content in rows:
-        if not is_intact(key, link, content):
-            breaks.append(f"chain {link.chain}: row {link.position} was changed")
-        if before is not None and before.chain == link.chain:
-            if link.position != before.position + 1:
-                breaks.append(f"chain {link.chain}: rows missing between {before.position} and {link.position}")
-            elif link.previous != before.digest:
-                breaks.append(f"chain {link.chain}: row {link.position} does not follow the one before")
-        before = link
-    return breaks
 
 
 def _digest(key: AuditKey, chain: str, position: int, previous: str, content: bytes) -> str:

@@ -76,8 +76,11 @@ class Database(ABC):
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Provide a connection for a long read that keeps nobody from writing."""
-        with self.engine.connect().execution_options(reading=True, yield_per=_ROWS_AT_ONCE) as connection:
+        """Provide a connection for a long read of one state of the database that keeps nobody from writing."""
+        options: dict[str, Any] = {"reading": True, "yield_per": _ROWS_AT_ONCE}
+        if self.engine.dialect.name == "postgresql":
+            options["isolation_level"] = "REPEATABLE READ"
+        with self.engine.connect().execution_options(**options) as connection:
             yield connection
 
     def is_reachable(self) -> bool:
@@ -123,26 +126,25 @@ class SqliteDatabase(Database):
     def run(self, work: Callable[[Connection], T], *, limit_s: float = WRITE_LIMIT_S) -> T:
         """Do some work in one transaction, in this thread; see `Database.run`."""
         deadline = time.monotonic() + limit_s
-        if not self._turn.acquire(timeout=limit_s):
-            raise DatabaseUnavailableError("other threads are writing")
-        try:
-            while True:
-                try:
-                    return self._transact(work)
-                except OperationalError as error:
-                    if not _is_locked(error) or time.monotonic() >= deadline:
-                        raise DatabaseUnavailableError("OperationalError") from error
-        except IntegrityError:
-            raise
-        except (SQLAlchemyError, sqlite3.Error) as error:  # the bare ones come from preparing a new connection
-            raise DatabaseUnavailableError(type(error).__name__) from error
-        finally:
-            self._turn.release()
+        while True:
+            if not self._turn.acquire(timeout=max(0.0, deadline - time.monotonic())):
+                raise DatabaseUnavailableError("other threads are writing")
+            try:
+                return self._transact(work)
+            except IntegrityError:
+                raise
+            except (SQLAlchemyError, sqlite3.Error) as error:  # the bare ones come from preparing a new connection
+                if not _is_locked(error) or time.monotonic() >= deadline:
+                    raise DatabaseUnavailableError(type(error).__name__) from error
+            finally:
+                # Between two attempts others may try: work that can wait long must not keep calls waiting.
+                self._turn.release()
 
 
-def _is_locked(error: OperationalError) -> bool:
+def _is_locked(error: Exception) -> bool:
     """Whether another process has the write lock; BEGIN IMMEDIATE says so before any work was done."""
-    return isinstance(error.orig, sqlite3.OperationalError) and error.orig.sqlite_errorcode == sqlite3.SQLITE_BUSY
+    cause = error.orig if isinstance(error, OperationalError) else error
+    return isinstance(cause, sqlite3.OperationalError) and cause.sqlite_errorcode == sqlite3.SQLITE_BUSY
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:

@@ -1,4 +1,4 @@
-"""Audit rows that wait on disk while the database is down.
+"""Rows that wait on disk while the database is down.
 
 Every worker process appends to a file of its own, one JSON object per line. A file is held by a lock while its process
 lives, so another process can tell a file in use from one that was left behind, and takes care of the latter.
@@ -7,6 +7,7 @@ lives, so another process can tell a file in use from one that was left behind, 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -18,6 +19,26 @@ from service.config import ConfigurationError
 from service.store.file_lock import FileLock
 
 log = structlog.get_logger(__name__)
+
+_DISK_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
+_CHUNK = 1024 * 1024
+
+
+def check_spool_folder(folder: Path) -> None:
+    """Create the folder if it is missing, and try whether it can be written to.
+
+    Raises:
+        ConfigurationError: it cannot.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with FileLock(probe := folder / "probe.lock"):
+            probe.unlink()
+    except OSError as error:
+        raise ConfigurationError(
+            f"LENCDS_SPOOL_DIR: {folder} cannot be written to ({error.strerror}). Name a folder that belongs to the"
+            " user who runs the service, on a disk with room."
+        ) from error
 
 
 class Spool:
@@ -39,15 +60,42 @@ class Spool:
         self._number = 0
         self._claim: FileLock | None = None
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with FileLock(probe := folder / "probe.lock"):
-                probe.unlink()
-            self._waiting = any(folder.glob("*.jsonl"))
-        except OSError as error:
-            raise ConfigurationError(
-                f"LENCDS_SPOOL_DIR: {folder} cannot be written to ({error.strerror}). Name a folder that belongs to the"
-                " user who runs the service."
-            ) from error
+            check_spool_folder(folder)
+        except ConfigurationError as error:
+            # A worker that starts anew while the disk is full must come up: decisions go on.
+            if not isinstance(error.__cause__, OSError) or error.__cause__.errno not in _DISK_TROUBLE:
+                raise
+            log.error("spool cannot be written to", reason=error.__cause__.strerror)
+        self._waiting = self.has_files()
+        self._counted: dict[Path, tuple[int, int]] = {}
+
+    def has_files(self) -> bool:
+        """Whether rows of any process wait in the folder."""
+        return any(self._folder.glob("*.jsonl"))
+
+    def depth(self) -> int:
+        """Return how many rows of all processes wait in the folder; reads only what was added since the last time."""
+        counted: dict[Path, tuple[int, int]] = {}
+        for file in self._folder.glob("*.jsonl"):
+            with contextlib.suppress(OSError):
+                offset, rows = self._counted.get(file, (0, 0))
+                with file.open("rb") as stream:
+                    stream.seek(offset)
+                    while chunk := stream.read(_CHUNK):
+                        offset, rows = offset + len(chunk), rows + chunk.count(b"\n")
+                counted[file] = offset, rows
+        self._counted = counted
+        return sum(rows for _, rows in counted.values())
+
+    def damaged(self) -> int:
+        """Return how many rows were found damaged and put aside."""
+        return sum(file.read_bytes().count(b"\n") for file in self._folder.glob("*.damaged"))
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield every row of all processes that waits in the folder."""
+        for file in sorted(self._folder.glob("*.jsonl")):
+            with contextlib.suppress(OSError):
+                yield from filter(None, file.read_bytes().split(b"\n"))
 
     @property
     def waiting(self) -> bool:
@@ -73,6 +121,8 @@ class Spool:
                 try:
                     _write_all(descriptor, line + b"\n")
                     os.fsync(descriptor)
+                    if not before:
+                        _sync_folder(self._folder)
                 except OSError:
                     # A half line would swallow the next one.
                     os.ftruncate(descriptor, before)
@@ -143,6 +193,16 @@ class Spool:
             if not any(self._folder.glob(f"{owner}-*.jsonl")):
                 (self._folder / f"{owner}.lock").unlink()
         lock.release()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the name of a new file outlast a power cut, where folders can be opened for that."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

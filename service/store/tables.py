@@ -1,4 +1,7 @@
-"""The tables. Nothing here names a patient: the patient id is stored as a keyed hash only."""
+"""The tables. Nothing here names a patient: the patient id is stored as a keyed hash only.
+
+What is changed here needs a step in `service.store.migrations`; a test tells when one is missing.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +78,19 @@ audit = Table(
     Column("position", BigInteger, nullable=False),
     Column("previous", String(64), nullable=False),
     Column("digest", String(64), nullable=False),
+    Column("rules", JSON(none_as_null=True), comment="topic → what its rule answered"),
+    Column("version", String(NAME_LENGTH), comment="of the program"),
     UniqueConstraint("chain", "position"),
+)
+
+audit_chain = Table(
+    "audit_chain",
+    metadata,
+    Column("chain", String(36), primary_key=True),
+    Column("head", BigInteger, nullable=False, comment="the youngest row"),
+    Column("head_seal", String(64), nullable=False),
+    Column("floor", BigInteger, nullable=False, comment="rows below were deleted when they were old"),
+    Column("floor_seal", String(64), nullable=False),
 )
 
 card = Table(
@@ -105,6 +120,7 @@ feedback = Table(
     Column("reason_system", String(NAME_LENGTH), nullable=False),
     Column("reason_display", String(NAME_LENGTH), nullable=False),
     Column("comment", Text, nullable=False),
+    Column("reason", String(NAME_LENGTH), nullable=False, server_default="", comment="reason_code in our words"),
 )
 
 jti = Table(
@@ -115,4 +131,13 @@ jti = Table(
     Column("expires", UtcDateTime, nullable=False),
     UniqueConstraint("issuer", "jti"),
     Index(None, "expires"),
+)
+
+job = Table(
+    "job",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("started", UtcDateTime, nullable=False),
+    Column("finished", UtcDateTime),
+    Column("result", String(NAME_LENGTH), nullable=False, server_default=""),
 )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from flask import Blueprint, request
 from werkzeug.exceptions import NotFound
 
@@ -29,7 +27,7 @@ def feedback_blueprint(services: Services) -> Blueprint:
             raise NotFound
         items = read_feedback(request.get_data())
         tally = services.feedback.record(caller.client.name, service_id, items, services.clock())
-        for result, count in asdict(tally).items():
+        for result, count in tally.counts.items():
             services.metrics.feedback(result, count)
         return {"received": len(items)}
 

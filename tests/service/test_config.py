@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import time
 from pathlib import Path
 from typing import Any
 
@@ -259,3 +260,14 @@ def test_a_client_named_local_widens_the_built_in_one(tmp_path: Path) -> None:
     assert client.profile == "epic"
     assert client.fhir_server("https://ehr.example.org/fhir") is not None
     assert client.fhir_server("http://127.0.0.1/fhir") is not None
+
+
+@pytest.mark.parametrize(("text", "at"), [("03:00", time(3, 0)), ("23:59", time(23, 59)), ("off", None)])
+def test_when_old_rows_are_deleted(load_settings: Any, text: str, at: time | None) -> None:
+    assert load_settings(LENCDS_PRUNE_AT=text).prune_at == at
+
+
+@pytest.mark.parametrize("text", ["3 am", "24:00", "never", "03:00+01:00"])
+def test_a_time_of_day_that_is_none(load_settings: Any, text: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"LENCDS_PRUNE_AT takes a time"):
+        load_settings(LENCDS_PRUNE_AT=text)

@@ -126,12 +126,30 @@ def test_comments_are_not_logged(web: FlaskClient, capsys: pytest.CaptureFixture
     assert "Smith" not in capsys.readouterr().err
 
 
-def test_when_the_database_is_down_the_client_is_asked_to_come_again(
+def test_when_the_database_is_down_feedback_is_taken_all_the_same(
     web: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.store.feedback._LIMIT_S", 0.01)
-    database = web.application.extensions["lencds"].database
-    with database._turn:
+    services = web.application.extensions["lencds"]
+    with services.database._turn:
+        response = web.post(PATH, json=report(item()))
+    assert (response.status_code, response.get_json()) == (200, {"received": 1})
+    assert rows(web) == []
+    services.store.backlog.replay()
+    assert [row["outcome"] for row in rows(web)] == ["overridden"]
+
+
+def test_when_the_disk_is_full_too_the_client_is_asked_to_come_again(
+    web: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.store.feedback._LIMIT_S", 0.01)
+    services = web.application.extensions["lencds"]
+
+    def full(line: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(services.store.backlog.spool, "append", full)
+    with services.database._turn:
         response = web.post(PATH, json=report(item()))
     assert response.status_code == 503
     assert int(response.headers["Retry-After"]) > 0

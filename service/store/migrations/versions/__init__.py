@@ -1,0 +1,1 @@
+"""The steps, one file each, applied in the order of their numbers."""
