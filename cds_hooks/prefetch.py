@@ -24,8 +24,11 @@ class FailureCause(StrEnum):
     """Why something could not be looked up. The value is for logs and metrics, `phrase` is for cards."""
 
     UNREACHABLE = "unreachable"
+    NAME_UNKNOWN = "name-unknown"
+    CERTIFICATE_REFUSED = "certificate-refused"
     TIMEOUT = "timeout"
     TOKEN_REFUSED = "token-refused"  # noqa: S105  the name of a cause, no secret
+    NO_ACCESS_TOKEN = "no-access-token"  # noqa: S105  as above
     NOT_FOUND = "not-found"
     NOT_SUPPORTED = "not-supported"
     REJECTED = "rejected"
@@ -47,8 +50,11 @@ class FailureCause(StrEnum):
 
 _PHRASES = {
     FailureCause.UNREACHABLE: "there was no working connection to the FHIR server",
+    FailureCause.NAME_UNKNOWN: "the name of the FHIR server could not be resolved",
+    FailureCause.CERTIFICATE_REFUSED: "the FHIR server could not prove its identity (certificate)",
     FailureCause.TIMEOUT: "no answer arrived in the time available",
     FailureCause.TOKEN_REFUSED: "the FHIR server did not grant access",
+    FailureCause.NO_ACCESS_TOKEN: "no access token for the FHIR server could be obtained",
     FailureCause.NOT_FOUND: "the record was not found",
     FailureCause.NOT_SUPPORTED: "the FHIR server does not offer this kind of record",
     FailureCause.REJECTED: "the FHIR server did not accept the query",

@@ -87,4 +87,6 @@ def _clinical(settings: Settings) -> Clinical:
         raise ConfigurationError(f"the knowledge cannot be used: {error}") from error
     for ca_file in {client.ca_file for client in (*settings.clients, settings.local_client)}:
         clinical.warm_up(ca_file)
+    for client in settings.clients:
+        clinical.warm_up_token(client)
     return clinical

@@ -10,6 +10,8 @@ from typing import Any
 from cds_hooks.chart.chart import make_reader
 from cds_hooks.knowledge.loader import KNOWLEDGE_FOLDER, load_knowledge
 from cds_hooks.protocol.services import discovery
+from service.auth.clients import Client
+from service.fhir.backend_token import BackendTokens
 from service.fhir.breaker import BreakerRegistry
 from service.fhir.client import FhirClient
 from service.fhir.gather import Gatherer
@@ -38,7 +40,9 @@ class Clinical:
         self._workers = Workers(request_threads * PARALLEL_SEARCHES)
         self.breakers = BreakerRegistry()
         gatherer = Gatherer(FhirClient(self._transport), self._workers, self.breakers)
-        self.order_check = OrderCheck(make_reader(load_knowledge(knowledge_folder or KNOWLEDGE_FOLDER)), gatherer)
+        self._tokens = BackendTokens(self._transport, self.breakers)
+        reader = make_reader(load_knowledge(knowledge_folder or KNOWLEDGE_FOLDER))
+        self.order_check = OrderCheck(reader, gatherer, tokens=self._tokens.of)
 
     def discovery(self) -> dict[str, Any]:
         """Return the answer of `GET /cds-services`."""
@@ -47,6 +51,10 @@ class Clinical:
     def warm_up(self, ca_file: Path | None) -> None:
         """Load a certificate authority file before the first call needs it."""
         self._transport.warm_up(ca_file)
+
+    def warm_up_token(self, client: Client) -> None:
+        """Start to get an access token for a client, if it is configured so; do not wait for it."""
+        self._tokens.warm_up(client)
 
     def close(self) -> None:
         """End the threads and close the connections."""

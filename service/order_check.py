@@ -24,9 +24,10 @@ from cds_hooks.protocol.cards import cards
 from cds_hooks.protocol.client_profile import PROFILES, CardOptions
 from cds_hooks.protocol.request import HookRequest
 from service.auth.clients import Client
-from service.fhir.client import Access, FhirServer
+from service.fhir.access import Access, FhirServer, TokenSource
 from service.fhir.deadline import Deadline
-from service.fhir.gather import OPTIONAL_NEEDS, Gathered, Gatherer, Plan
+from service.fhir.gather import Gatherer
+from service.fhir.plan import OPTIONAL_NEEDS, Gathered, Plan
 
 TIME_AFTER_GATHERING_S = 0.06
 """What chart, rules, cards and the audit row may take of a call's budget (measured: 5 to 20 ms)."""
@@ -76,14 +77,20 @@ class OrderCheck:
         reader: knowledge and look-up tables.
         gatherer: the way to FHIR servers.
         new_uuid: source of random UUIDs.
+        tokens: where access tokens come from when a call of a client brings none.
     """
 
     def __init__(
-        self, reader: Reader, gatherer: Gatherer, new_uuid: Callable[[], str] = lambda: str(uuid.uuid4())
+        self,
+        reader: Reader,
+        gatherer: Gatherer,
+        new_uuid: Callable[[], str] = lambda: str(uuid.uuid4()),
+        tokens: Callable[[Client], TokenSource | None] = lambda _client: None,
     ) -> None:
         self.reader = reader
         self.gatherer = gatherer
         self.new_uuid = new_uuid
+        self.tokens = tokens
         self.version = service_version()
 
     def answer(self, request: HookRequest, client: Client, *, now: datetime, deadline: Deadline) -> Answer:
@@ -124,7 +131,7 @@ class _Call:
     ) -> None:
         self._check, self._request, self._client = check, request, client
         self._now, self._deadline = now, deadline
-        self._access = fhir_access(request, client)
+        self._access = fhir_access(request, client, check.tokens)
         self._fhir_ms = 0.0
         self._resources: list[Resource] = []
         self._causes: dict[str, FailureCause] = {}
@@ -268,8 +275,11 @@ class _Call:
         }
 
 
-def fhir_access(request: HookRequest, client: Client) -> Access | None:
-    """Return the way to the FHIR server of a call; None when it named none, or none that the client may use."""
+def fhir_access(request: HookRequest, client: Client, tokens: Callable[[Client], TokenSource | None]) -> Access | None:
+    """Return the way to the FHIR server of a call; None when it named none, or none that the client may use.
+
+    The token of the call goes before one of our own.
+    """
     if request.fhir_server is None or (address := client.fhir_server(request.fhir_server)) is None:
         return None
     server = FhirServer(
@@ -277,9 +287,10 @@ def fhir_access(request: HookRequest, client: Client) -> Access | None:
         allowed=lambda url: client.fhir_server(url) is not None,
         version=client.fhir_version,
         batch=client.batch,
+        search_method=client.search_method,
         ca_file=client.ca_file,
     )
-    return Access(server, request.access_token)
+    return Access(server, request.access_token, None if request.access_token else tokens(client))
 
 
 def card_options(client: Client) -> CardOptions:

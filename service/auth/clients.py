@@ -17,6 +17,7 @@ from msgspec import Meta, Struct
 
 from service.addresses import Address, AddressError, is_within
 from service.auth.keys import ALGORITHMS, KeySet, UnusableKeyError
+from service.fhir.signing_key import SigningKeyError, read_signing_key
 
 LOCAL = "local"
 """Name of the client that every caller is when authentication is off."""
@@ -33,11 +34,20 @@ class MappedCode(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BackendServices(Struct, frozen=True, forbid_unknown_fields=True):
-    """SMART Backend Services: how to get a FHIR access token of our own when the request brings none."""
+    """SMART Backend Services: how to get a FHIR access token of our own when the request brings none.
+
+    Attributes:
+        client_id: under which the EHR knows this service.
+        token_url: its token endpoint; no other address is asked for a token.
+        key_file: our private key, RSA (signs RS384) or P-384 (ES384), as PEM or JSON Web Key.
+        kid: id of that key; not needed when the JSON Web Key has it.
+        scope: what is asked for.
+    """
 
     client_id: Text
     token_url: Address
     key_file: Path
+    kid: str = ""
     scope: Text = "system/*.rs"
 
 
@@ -59,6 +69,7 @@ class Client(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         fhir_servers: addresses at or below which its `fhirServer` must lie.
         fhir_version: of what it sends and serves.
         batch: whether its FHIR server answers batch Bundles.
+        search_method: how searches are sent; POST keeps patient ids out of URLs.
         backend_services: how to get an access token when the request brings none.
         ca_file: certificate authority of its servers; None means the usual ones.
         prefetch_aliases: our prefetch key → the key it uses.
@@ -81,8 +92,9 @@ class Client(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     leeway_s: Annotated[int, Meta(ge=0, le=300)] = 30
     max_lifetime_s: Annotated[int, Meta(ge=60, le=86_400)] = 3600
     fhir_servers: tuple[Address, ...] = ()
-    fhir_version: Literal["R4", "R4B"] = "R4"
+    fhir_version: Literal["R4", "R4B", "R5", "STU3", "DSTU2"] = "R4"
     batch: bool = False
+    search_method: Literal["GET", "POST"] = "GET"
     backend_services: BackendServices | None = None
     ca_file: Path | None = None
     prefetch_aliases: dict[str, Text] = {}
@@ -215,8 +227,11 @@ def _problems_of(client: Client) -> list[str]:
         problems += _problems_of_keys(client.jwks)
     if client.ca_file is not None and not client.ca_file.is_file():
         problems.append(f"ca_file {client.ca_file} does not exist")
-    if client.backend_services is not None and not client.backend_services.key_file.is_file():
-        problems.append(f"backend_services.key_file {client.backend_services.key_file} does not exist")
+    if client.backend_services is not None:
+        try:
+            read_signing_key(client.backend_services.key_file, client.backend_services.kid)
+        except SigningKeyError as error:
+            problems.append(f"backend_services.key_file {client.backend_services.key_file} {error}")
     return problems
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,14 +10,26 @@ from types import TracebackType
 from typing import Self, TypeAlias
 
 from cds_hooks.prefetch import FailureCause
-from service.fhir.answers import Outcome
+from service.fhir.access import Access
+from service.fhir.answers import BUNDLE, Judgement, Refusal
 from service.fhir.breaker import BreakerRegistry, ServerBreaker
-from service.fhir.client import Access, FhirClient
+from service.fhir.client import FhirClient
 from service.fhir.deadline import Deadline
+from service.fhir.refusals import BATCH, Refusals
 from service.fhir.workers import Workers
 
-_SERVER_FAULTS = frozenset({FailureCause.UNREACHABLE, FailureCause.TIMEOUT, FailureCause.SERVER_ERROR})
+_SERVER_FAULTS = frozenset(
+    {
+        FailureCause.UNREACHABLE,
+        FailureCause.NAME_UNKNOWN,
+        FailureCause.CERTIFICATE_REFUSED,
+        FailureCause.TIMEOUT,
+        FailureCause.SERVER_ERROR,
+    }
+)
+_NOT_THE_SERVER = frozenset({FailureCause.ADDRESS_NOT_ALLOWED, FailureCause.NO_ACCESS_TOKEN})
 _FAIR_SECONDS = 0.1
+_SMALLEST_BATCH = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +42,8 @@ class Ask:
         expected: resource type that must come back; `Bundle` for a search.
         page: number of the page of a search.
         identity: id the resource that is read must have; "" for a search.
+        newest_first: whether the records come sorted by date, so that nothing newer follows what is old.
+        left_out: parameters the search was first asked with, and then without, because the server refused it.
     """
 
     keys: tuple[str, ...]
@@ -37,9 +51,11 @@ class Ask:
     expected: str
     page: int = 1
     identity: str = field(default="", repr=False)
+    newest_first: bool = True
+    left_out: frozenset[str] = frozenset()
 
 
-Taker: TypeAlias = Callable[[Ask, Outcome], list[Ask]]
+Taker: TypeAlias = Callable[[Ask, Judgement], list[Ask]]
 """Takes an outcome and returns what has to be asked next because of it."""
 
 
@@ -63,16 +79,18 @@ class Round:
         client: FhirClient,
         workers: Workers,
         breakers: BreakerRegistry,
+        refusals: Refusals,
         access: Access | None,
         deadline: Deadline,
+        on_result: Callable[[str], None] = lambda _result: None,
     ) -> None:
-        self._client, self._workers, self._breakers = client, workers, breakers
-        self._access = access
+        self._client, self._workers, self._breakers, self._refusals = client, workers, breakers, refusals
+        self._access, self._on_result = access, on_result
         self._deadline = deadline
         self._breaker: ServerBreaker | None = None
         self._breaker_is_open = False
-        self._pending: dict[Future[tuple[Outcome, ...]], _Job] = {}
-        self._settled: list[tuple[Ask, Outcome]] = []
+        self._pending: dict[Future[tuple[Judgement, ...] | None], _Job] = {}
+        self._settled: list[tuple[Ask, Judgement]] = []
         self._had_time = deadline.left() >= _FAIR_SECONDS
         self._answered = self._at_fault = False
 
@@ -94,10 +112,16 @@ class Round:
             self._submit((one,))
 
     def ask_together(self, asks: Sequence[Ask]) -> None:
-        """Send them as one batch; further pages are sent by themselves, since their URL may not be relative."""
-        if together := tuple(one for one in asks if one.page == 1):
+        """Send them as one batch, unless the server refused batches lately.
+
+        Further pages are sent by themselves, since their URL may not be relative.
+        """
+        together = tuple(one for one in asks if one.page == 1)
+        if len(together) < _SMALLEST_BATCH or self._refuses_batches():
+            self.ask(asks)
+        else:
             self._submit(together)
-        self.ask([one for one in asks if one.page > 1])
+            self.ask([one for one in asks if one.page > 1])
 
     def collect(self, take: Taker) -> None:
         """Wait for what was asked, and for what has to be asked because of it.
@@ -117,14 +141,21 @@ class Round:
                 self._settle(self._pending.pop(future), future.result())
         for job in self._pending.values():
             for ask, outcome in self._lost(job):
+                self._report(outcome)
                 take(ask, outcome)
         self._pending.clear()
 
-    def _taken(self) -> list[tuple[Ask, Outcome]]:
+    def _taken(self) -> list[tuple[Ask, Judgement]]:
         settled, self._settled = self._settled, []
+        for _, outcome in settled:
+            self._report(outcome)
         return settled
 
-    def _lost(self, job: _Job) -> list[tuple[Ask, Outcome]]:
+    def _report(self, outcome: Judgement) -> None:
+        cause = outcome.cause if isinstance(outcome, Refusal) else outcome
+        self._on_result(cause.value if isinstance(cause, FailureCause) else "ok")
+
+    def _lost(self, job: _Job) -> list[tuple[Ask, Judgement]]:
         self._at_fault |= job.was_sent
         return [(ask, FailureCause.TIMEOUT) for ask in job.asks]
 
@@ -152,25 +183,35 @@ class Round:
                 self._breaker_is_open = True
         return FailureCause.BREAKER_OPEN if self._breaker_is_open else None
 
-    def _run(self, access: Access, job: _Job) -> tuple[Outcome, ...]:
+    def _refuses_batches(self) -> bool:
+        return self._access is not None and self._refusals.holds(self._access.server.base, BATCH)
+
+    def _run(self, access: Access, job: _Job) -> tuple[Judgement, ...] | None:
+        """Ask the server; None when it does not take the batch."""
         if self._deadline.passed:  # it waited for a thread for too long
             return (FailureCause.TIMEOUT,) * len(job.asks)
         job.was_sent = True
         if len(job.asks) == 1:
             ask = job.asks[0]
+            if ask.page == 1 and ask.expected == BUNDLE:
+                return (self._client.search(access, ask.url, self._deadline),)
             return (self._client.get(access, ask.url, ask.expected, self._deadline),)
         urls, expected = [ask.url for ask in job.asks], [ask.expected for ask in job.asks]
         return self._client.batch(access, urls, expected, self._deadline)
 
-    def _settle(self, job: _Job, outcomes: tuple[Outcome, ...]) -> None:
+    def _settle(self, job: _Job, outcomes: tuple[Judgement, ...] | None) -> None:
+        if outcomes is None:
+            self._answered = True
+            if self._access is not None:
+                self._refusals.note(self._access.server.base, BATCH)
+            self.ask(job.asks)
+            return
         for ask, outcome in zip(job.asks, outcomes, strict=True):
             checked = outcome
-            if not isinstance(outcome, FailureCause):
-                self._answered = True
-                if ask.identity not in ("", outcome.get("id")):
-                    checked = FailureCause.BAD_ANSWER
-            elif outcome in _SERVER_FAULTS:
+            if isinstance(outcome, FailureCause) and outcome in _SERVER_FAULTS:
                 self._at_fault |= job.was_sent
-            elif outcome is not FailureCause.ADDRESS_NOT_ALLOWED:
+            elif not (isinstance(outcome, FailureCause) and outcome in _NOT_THE_SERVER):
                 self._answered = True
+            if isinstance(outcome, Mapping) and ask.identity not in ("", outcome.get("id")):
+                checked = FailureCause.BAD_ANSWER
             self._settled.append((ask, checked))

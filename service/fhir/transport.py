@@ -1,7 +1,4 @@
-"""Pooled HTTP connections that keep one deadline for a whole exchange.
-
-The timeouts of HTTP libraries are per receive: against a server that sends a byte now and then, 0.3 s become minutes.
-Here what is left of the timeout shrinks with every receive, headers included, so no thread stays with such a server.
+"""Pooled HTTP connections to all servers.
 
 urllib3 is used without requests on top. A Session reads the body of a redirect to its end, however long, before it
 returns it, keeps cookies, looks at the environment, and loads the certificate authorities for every new connection
@@ -10,69 +7,19 @@ returns it, keeps cookies, looks at the environment, and loads the certificate a
 
 from __future__ import annotations
 
-import http.client
-import io
 import logging
 import ssl
-import time
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from socket import socket
 from threading import Lock
-from typing import Any
 
 from certifi import where as bundled_authorities
-from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Timeout
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3 import BaseHTTPResponse, PoolManager, Timeout
+
+from service.fhir.timed_connections import TimedHttpPool, TimedHttpsPool
 
 _SERVERS = 16
-
-
-class _TimedReader(io.RawIOBase):
-    """The receiving side of a socket, whose timeout at this moment becomes the limit for everything still to come."""
-
-    def __init__(self, raw: io.RawIOBase, sock: socket) -> None:
-        self._raw, self._sock = raw, sock
-        timeout = sock.gettimeout()
-        self._ends = None if timeout is None else time.monotonic() + timeout
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        if self._ends is not None:
-            left = self._ends - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            self._sock.settimeout(left)
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _TimedResponse(http.client.HTTPResponse):
-    def __init__(self, sock: socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_TimedReader(self.fp.detach(), sock))
-
-
-class _TimedConnection(HTTPConnection):
-    response_class = _TimedResponse
-
-
-class _TimedTlsConnection(HTTPSConnection):
-    response_class = _TimedResponse
-
-
-class _TimedPool(HTTPConnectionPool):
-    ConnectionCls = _TimedConnection
-
-
-class _TimedTlsPool(HTTPSConnectionPool):
-    ConnectionCls = _TimedTlsConnection
 
 
 class Transport:
@@ -147,7 +94,7 @@ class Transport:
                 pool = PoolManager(
                     num_pools=_SERVERS, maxsize=self._connections, ssl_context=_tls_context(ca_file), block=False
                 )
-                pool.pool_classes_by_scheme = {"http": _TimedPool, "https": _TimedTlsPool}
+                pool.pool_classes_by_scheme = {"http": TimedHttpPool, "https": TimedHttpsPool}
                 self._pools[ca_file] = pool
             return self._pools[ca_file]
 

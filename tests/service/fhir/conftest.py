@@ -16,10 +16,12 @@ import pytest
 from cds_hooks.chart.fhir import Resource
 from cds_hooks.data_needs import DataNeed
 from cds_hooks.prefetch import Prefetched
+from service.fhir.access import Access, FhirServer
 from service.fhir.breaker import BreakerRegistry
-from service.fhir.client import Access, FhirClient, FhirServer
+from service.fhir.client import FhirClient
 from service.fhir.deadline import Deadline
-from service.fhir.gather import Gatherer, Plan
+from service.fhir.gather import Gatherer
+from service.fhir.plan import Plan
 from service.fhir.transport import Transport
 from service.fhir.workers import Workers
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cds_hooks.prefetch import FailureCause
-from service.fhir.answers import batch_outcomes, decode, judge
+from service.fhir.answers import Refusal, batch_outcomes, decode, judge
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=10) | st.sampled_from(["Bundle", "OperationOutcome"]),
@@ -43,7 +43,8 @@ def complaint(text: str, code: str = "processing") -> dict[str, Any]:
 )
 @pytest.mark.parametrize("status", [400, 422, 501])
 def test_servers_say_in_many_ways_that_they_lack_a_type(text: str, status: int) -> None:
-    assert judge(status, complaint(text), "Bundle") is FailureCause.NOT_SUPPORTED
+    judged = judge(status, complaint(text), "Bundle")
+    assert (judged.cause if isinstance(judged, Refusal) else judged) is FailureCause.NOT_SUPPORTED
 
 
 @pytest.mark.parametrize(
@@ -51,12 +52,14 @@ def test_servers_say_in_many_ways_that_they_lack_a_type(text: str, status: int) 
     [
         ("Search parameter effective-time is not supported", "not-supported"),
         ("Unknown search parameter '_sort' for resource type Procedure", "processing"),
+        ("Sorting (_sort=-date) is not possible", "not-supported"),
+        ("_include of MedicationRequest:medication", "not-supported"),
         ("Invalid date", "invalid"),
         ("", "processing"),
     ],
 )
 def test_a_complaint_about_the_query_is_no_lack_of_the_type(text: str, code: str) -> None:
-    assert judge(400, complaint(text, code), "Bundle") is FailureCause.REJECTED
+    assert judge(400, complaint(text, code), "Bundle") == Refusal(FailureCause.REJECTED, text)
 
 
 def test_only_a_search_can_lack_its_type() -> None:
@@ -68,14 +71,24 @@ def test_only_a_search_can_lack_its_type() -> None:
 def test_judging_never_raises_and_accepts_only_what_was_asked_for(status: int, content: Any, expected: str) -> None:
     outcome = judge(status, content, expected)
     if not isinstance(outcome, FailureCause):
+        if isinstance(outcome, Refusal):
+            assert expected == "Bundle"
+            return
         assert status == 200
         assert outcome["resourceType"] == expected
 
 
 @given(JSON, st.integers(0, 4))
 def test_taking_a_batch_apart_never_raises(content: Any, count: int) -> None:
-    answer = judge(200, content, "Bundle")
-    assert len(batch_outcomes(answer, ("Bundle",) * count)) == count
+    outcomes = batch_outcomes(content, ("Bundle",) * count)
+    assert outcomes is None or len(outcomes) == count
+
+
+def test_what_a_server_says_shows_in_no_text() -> None:
+    judged = judge(400, complaint("no patient p1"), "Bundle")
+    assert isinstance(judged, Refusal)
+    assert judged.words == "no patient p1"
+    assert "p1" not in repr(judged)
 
 
 @given(st.binary(max_size=60))

@@ -14,7 +14,9 @@ from typing import Any, TypeAlias
 import pytest
 
 from cds_hooks.prefetch import FailureCause
-from service.fhir.client import Access, FhirClient, FhirServer
+from service.fhir.access import Access, FhirServer
+from service.fhir.answers import Refusal
+from service.fhir.client import FhirClient
 from service.fhir.deadline import Deadline
 
 Handler: TypeAlias = Callable[[Mapping[str, Any], Callable[[bytes], None]], Any]
@@ -37,7 +39,8 @@ def access_to(base: str, *, token: str | None = TOKEN, allowed: tuple[str, ...] 
 
 
 def search(client: FhirClient, access: Access, seconds: float = LONG, url: str = SEARCH) -> Any:
-    return client.get(access, url, "Bundle", Deadline(seconds))
+    found = client.search(access, url, Deadline(seconds))
+    return found.cause if isinstance(found, Refusal) else found
 
 
 def noting(seen: list[Mapping[str, Any]], answer: Any) -> Handler:
@@ -125,7 +128,7 @@ def test_nobody_listens(client: FhirClient, closed_port: int) -> None:
 
 def test_an_unknown_host(client: FhirClient) -> None:
     assert search(client, access_to("http://nowhere.invalid/fhir")) in (
-        FailureCause.UNREACHABLE,
+        FailureCause.NAME_UNKNOWN,
         FailureCause.TIMEOUT,
     )
 
@@ -206,6 +209,23 @@ class TestSize:
                 send(b" " * 65536)
 
         assert search(client, access_to(serve(answer))) is FailureCause.TOO_LARGE
+
+    def test_one_call_has_a_limit_too(self, client: FhirClient, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("service.fhir.access.MAX_CALL_BYTES", 250_000)
+        access = access_to(serve(lambda *_: (200, json.dumps(EMPTY).encode() + b" " * 100_000)))
+        assert [search(client, access) for _ in range(3)] == [EMPTY, EMPTY, FailureCause.TOO_LARGE]
+
+    def test_an_answer_longer_than_it_says_does_not_reach_the_next_one(self, client: FhirClient, serve: Serve) -> None:
+        body = json.dumps(EMPTY).encode()
+        smuggled = b'HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n{"resourceType":"Bad"}'
+
+        def answer(_: Mapping[str, Any], send: Callable[[bytes], None]) -> Any:
+            send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n" + body + smuggled)
+            time.sleep(0.2)
+            return b""
+
+        access = access_to(serve(answer))
+        assert [search(client, access) for _ in range(2)] == [FailureCause.BAD_ANSWER] * 2
 
     def test_what_is_not_gzip_cannot_be_read(self, client: FhirClient, serve: Serve) -> None:
         raw = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nabcd"
@@ -354,7 +374,7 @@ class TestBatch:
             patient,
             EMPTY,
             FailureCause.TOKEN_REFUSED,
-            FailureCause.NOT_SUPPORTED,
+            Refusal(FailureCause.NOT_SUPPORTED),
             FailureCause.BAD_ANSWER,
         )
         assert (seen[0]["method"], seen[0]["path"]) == ("POST", "/fhir")
@@ -365,11 +385,9 @@ class TestBatch:
     @pytest.mark.parametrize(
         ("status", "content", "cause"),
         [
-            (404, b"", FailureCause.REJECTED),
             (401, b"", FailureCause.TOKEN_REFUSED),
-            (302, "/fhir/other", FailureCause.BAD_ANSWER),
-            (200, {"resourceType": "Bundle", "type": "batch-response", "entry": []}, FailureCause.BAD_ANSWER),
-            (200, outcome(), FailureCause.OPERATION_OUTCOME),
+            (429, b"", FailureCause.RATE_LIMITED),
+            (503, b"", FailureCause.SERVER_ERROR),
         ],
     )
     def test_a_batch_that_fails_as_a_whole(
@@ -377,6 +395,118 @@ class TestBatch:
     ) -> None:
         access = access_to(serve(lambda *_: (status, content)))
         assert client.batch(access, ["a?", "b?"], ["Bundle"] * 2, Deadline(LONG)) == (cause, cause)
+
+    @pytest.mark.parametrize(
+        ("status", "content"),
+        [
+            (400, outcome()),
+            (403, b""),
+            (404, b""),
+            (405, b""),
+            (500, outcome()),
+            (302, "/fhir/other"),
+            (200, {"resourceType": "Bundle", "type": "batch-response", "entry": []}),
+            (200, outcome()),
+            (200, b"<html>"),
+        ],
+    )
+    def test_a_server_that_takes_no_batches(self, client: FhirClient, serve: Serve, status: int, content: Any) -> None:
+        access = access_to(serve(lambda *_: (status, content)))
+        assert client.batch(access, ["a?", "b?"], ["Bundle"] * 2, Deadline(LONG)) is None
+
+
+class TestPost:
+    def test_a_search_by_post_has_no_patient_in_its_url(self, client: FhirClient, serve: Serve) -> None:
+        seen: list[Mapping[str, Any]] = []
+        access = access_to(serve(noting(seen, (200, EMPTY))), search_method="POST")
+        assert search(client, access, url="Observation?patient=p%2F1&code=1-2,3-4") == EMPTY
+        assert (seen[0]["method"], seen[0]["path"]) == ("POST", "/fhir/Observation/_search")
+        assert seen[0]["headers"]["content-type"] == "application/x-www-form-urlencoded"
+        assert seen[0]["headers"]["accept"] == "application/fhir+json"
+        assert seen[0]["body"] == b"patient=p%2F1&code=1-2,3-4"
+
+    @pytest.mark.parametrize("status", [404, 405, 415, 501])
+    def test_who_chose_post_gets_no_get(self, client: FhirClient, serve: Serve, status: int) -> None:
+        seen: list[Mapping[str, Any]] = []
+        access = access_to(serve(noting(seen, (status, b""))), search_method="POST")
+        assert isinstance(search(client, access), FailureCause)
+        assert {request["method"] for request in seen} == {"POST"}
+
+    def test_a_long_url_is_avoided(self, client: FhirClient, serve: Serve) -> None:
+        seen: list[Mapping[str, Any]] = []
+        access = access_to(serve(noting(seen, (200, EMPTY))))
+        assert search(client, access, url=f"Observation?patient=p1&code={'1-2,' * 600}") == EMPTY
+        assert seen[0]["path"] == "/fhir/Observation/_search"
+
+    def test_a_long_url_is_better_than_none(self, client: FhirClient, serve: Serve) -> None:
+        access = access_to(serve(lambda request, _: (405, b"") if request["method"] == "POST" else (200, EMPTY)))
+        assert search(client, access, url=f"Observation?patient=p1&code={'1-2,' * 600}") == EMPTY
+
+    @pytest.mark.parametrize(("status", "expected"), [(307, EMPTY), (308, EMPTY), (302, FailureCause.BAD_ANSWER)])
+    def test_only_redirects_that_keep_the_method_are_followed(
+        self, client: FhirClient, serve: Serve, status: int, expected: Any
+    ) -> None:
+        seen: list[Mapping[str, Any]] = []
+
+        def answer(request: Mapping[str, Any], _: Any) -> Any:
+            seen.append(request)
+            return (status, "/fhir/moved") if "moved" not in request["path"] else (200, EMPTY)
+
+        access = access_to(serve(answer), search_method="POST")
+        assert search(client, access) == expected
+        assert {(request["method"], request["body"]) for request in seen} == {("POST", b"patient=p1&code=1-2")}
+
+
+class TestSecondAttempt:
+    @pytest.mark.parametrize(
+        ("status", "header"),
+        [
+            (502, ""),
+            (503, ""),
+            (504, ""),
+            (503, "Retry-After: 0"),
+            (429, "Retry-After: 0"),
+            (429, "Date: Mon, 02 Mar 2026 12:00:00 GMT\r\nRetry-After: Mon, 02 Mar 2026 12:00:01 GMT"),
+        ],
+    )
+    def test_what_passes_is_tried_once_more(self, client: FhirClient, serve: Serve, status: int, header: str) -> None:
+        head = f"HTTP/1.1 {status} X\r\n{header}\r\n".replace("\r\n\r\n", "\r\n")
+        refusal = f"{head}Content-Length: 0\r\n\r\n".encode()
+        attempts: list[str] = []
+
+        def answer(request: Mapping[str, Any], _: Any) -> Any:
+            attempts.append(request["path"])
+            return refusal if len(attempts) == 1 else (200, EMPTY)
+
+        assert search(client, access_to(serve(answer))) == EMPTY
+        assert len(attempts) == 2
+
+    @pytest.mark.parametrize(
+        ("status", "header", "cause"),
+        [
+            (500, "", FailureCause.SERVER_ERROR),
+            (501, "", FailureCause.SERVER_ERROR),
+            (429, "", FailureCause.RATE_LIMITED),
+            (429, "Retry-After: 120\r\n", FailureCause.RATE_LIMITED),
+            (429, "Retry-After: soon\r\n", FailureCause.RATE_LIMITED),
+            (503, "Retry-After: 120\r\n", FailureCause.SERVER_ERROR),
+            (401, "", FailureCause.TOKEN_REFUSED),
+            (408, "Retry-After: 0\r\n", FailureCause.TIMEOUT),
+        ],
+    )
+    def test_what_will_not_change_in_time_is_not(
+        self, client: FhirClient, serve: Serve, status: int, header: str, cause: FailureCause
+    ) -> None:
+        access = access_to(serve(lambda *_: f"HTTP/1.1 {status} X\r\n{header}Content-Length: 0\r\n\r\n".encode()))
+        began = time.monotonic()
+        assert search(client, access) is cause
+        assert access.traffic.requests == 1
+        assert time.monotonic() - began < LONG / 2
+
+    def test_there_is_no_third(self, client: FhirClient, serve: Serve) -> None:
+        access = access_to(serve(lambda *_: (503, b"")))
+        assert search(client, access) is FailureCause.SERVER_ERROR
+        assert access.traffic.requests == 2
 
 
 def test_an_unknown_version_is_refused() -> None:

@@ -15,10 +15,12 @@ import pytest
 
 from cds_hooks.data_needs import DataNeed
 from cds_hooks.prefetch import FailureCause, Prefetched, read_prefetch
+from service.fhir.access import Access, FhirServer
 from service.fhir.breaker import BreakerRegistry
-from service.fhir.client import Access, FhirClient, FhirServer
+from service.fhir.client import FhirClient
 from service.fhir.deadline import Deadline
-from service.fhir.gather import Gathered, Gatherer, Plan
+from service.fhir.gather import Gatherer
+from service.fhir.plan import Gathered, Plan
 from service.fhir.workers import Workers
 
 Handler: TypeAlias = Callable[[Mapping[str, Any], Callable[[bytes], None]], Any]

@@ -12,7 +12,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from cds_hooks.data_needs import DataNeed
 from cds_hooks.prefetch import FailureCause, Prefetched, read_prefetch
 from service.fhir.deadline import Deadline
-from service.fhir.gather import MAX_MEDICATIONS, MAX_PAGES, Gathered, Gatherer, Plan
+from service.fhir.gather import MAX_MEDICATIONS, Gatherer
+from service.fhir.inquiry import MAX_PAGES
+from service.fhir.plan import Gathered, Plan
 
 Handler: TypeAlias = Callable[[Mapping[str, Any], Callable[[bytes], None]], Any]
 Serve: TypeAlias = Callable[[Handler], str]

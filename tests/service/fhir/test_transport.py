@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from cds_hooks.prefetch import FailureCause
-from service.fhir.client import Access, FhirClient, FhirServer
+from service.fhir.access import Access, FhirServer
+from service.fhir.client import FhirClient
 from service.fhir.deadline import Deadline
 from service.fhir.transport import Transport
 
@@ -99,7 +100,7 @@ def test_the_configured_authority_is_believed(
 def test_an_unknown_authority_is_not_believed(transport: Transport, start_tls: StartTls) -> None:
     received: list[bool] = []
     port = start_tls(lambda _: received.append(True))
-    assert ask(transport, f"https://127.0.0.1:{port}/fhir", None) is FailureCause.UNREACHABLE
+    assert ask(transport, f"https://127.0.0.1:{port}/fhir", None) is FailureCause.CERTIFICATE_REFUSED
     assert not received
 
 
@@ -107,7 +108,7 @@ def test_a_certificate_for_another_name_is_not_believed(
     transport: Transport, start_tls: StartTls, certificate: Certificate
 ) -> None:
     port = start_tls(lambda connection: connection.sendall(ANSWER))
-    assert ask(transport, f"https://localhost:{port}/fhir", certificate[0]) is FailureCause.UNREACHABLE
+    assert ask(transport, f"https://localhost:{port}/fhir", certificate[0]) is FailureCause.CERTIFICATE_REFUSED
 
 
 def test_a_dripping_server(transport: Transport, start_tls: StartTls, certificate: Certificate) -> None:
