@@ -1,7 +1,8 @@
 """Fetching the key sets that clients publish.
 
-One cache per address. A host that answers slowly costs the callers of that one address up to two seconds, at most
-once a minute, and only a few of them at a time wait for it; everybody else is served meanwhile.
+One cache per address. A host that answers slowly costs the callers of that one address up to two seconds, and only two
+of them at a time wait for it. All addresses together may keep half of the threads waiting; so issuers whose keys are at
+hand are served however many of the others are slow or dead.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import structlog
 
 from service.addresses import Address
 from service.auth.keys import KeySet, PublicKey, UnknownKeyError
+from service.config import REQUEST_THREADS
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +32,13 @@ _FRESH_S = 3600.0
 _STILL_USABLE_S = 24 * 3600.0
 _REFETCH_AFTER_S = 60.0
 _ABANDON_AFTER_S = 600.0
-_MOST_WAITING = 4
+_MOST_WAITING_FOR_ONE = 2
+_MOST_WAITING = REQUEST_THREADS // 2
+
+
+def waiting_room() -> threading.Semaphore:
+    """Return the places for threads that wait for key hosts, shared by all addresses of a process."""
+    return threading.BoundedSemaphore(_MOST_WAITING)
 
 
 class KeysUnavailableError(Exception):
@@ -102,12 +110,24 @@ class PublishedKeys:
         fetch: Fetch = fetch_key_set,
         monotonic: Callable[[], float] = time.monotonic,
         retry_after_s: float = 5.0,
+        waiting: threading.Semaphore | None = None,
     ) -> None:
+        """Prepare the cache; nothing is fetched yet.
+
+        Args:
+            address: where the key set is published.
+            ca_file: certificate authority of the host; None means the usual ones.
+            fetch: how it is fetched.
+            monotonic: clock.
+            retry_after_s: pause after a failed attempt while there is no key set at all.
+            waiting: `waiting_room` of the process.
+        """
         self._address, self._ca_file = address, ca_file
         self._fetch, self._monotonic = fetch, monotonic
         self._retry_after_s = retry_after_s
         self._lock = threading.Lock()
-        self._waiting = threading.BoundedSemaphore(_MOST_WAITING)
+        self._waiting = threading.BoundedSemaphore(_MOST_WAITING_FOR_ONE)
+        self._waiting_for_any = waiting or waiting_room()
         self._keys: KeySet | None = None
         self._fetched_at = float("-inf")
         self._attempted_at = float("-inf")
@@ -181,6 +201,9 @@ class PublishedKeys:
             raise KeysUnavailableError("the last attempt failed a moment ago")
         if not self._waiting.acquire(blocking=False):
             raise KeysUnavailableError("others wait for them already")
+        if not self._waiting_for_any.acquire(blocking=False):
+            self._waiting.release()
+            raise KeysUnavailableError("others wait for other hosts already")
         try:
             left_s = FETCH_TIMEOUT_S - (self._monotonic() - self._attempted_at)
             return future.result(timeout=max(0.0, left_s))
@@ -191,4 +214,5 @@ class PublishedKeys:
         except Exception as error:
             raise KeysUnavailableError(type(error).__name__) from error
         finally:
+            self._waiting_for_any.release()
             self._waiting.release()

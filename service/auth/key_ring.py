@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 from service.addresses import Address, AddressError, is_within
 from service.auth.clients import Client
-from service.auth.jwks import Fetch, KeysUnavailableError, PublishedKeys, fetch_key_set
+from service.auth.jwks import Fetch, KeysUnavailableError, PublishedKeys, fetch_key_set, waiting_room
 from service.auth.keys import KeySet, PublicKey
 
 _MOST_ADDRESSES = 32
@@ -34,6 +34,7 @@ class KeyRing:
         self._written: dict[str, KeySet] = {}
         self._published: dict[str, PublishedKeys] = {}
         self._named: dict[str, _NamedKeys] = {}
+        waiting = waiting_room()
         shared: dict[tuple[Address, str], PublishedKeys] = {}
         for client in clients:
             if client.jwks is not None:
@@ -41,10 +42,12 @@ class KeyRing:
             elif client.jwks_url is not None:
                 place = (client.jwks_url, str(client.ca_file or ""))
                 if place not in shared:
-                    shared[place] = PublishedKeys(client.jwks_url, client.ca_file, fetch=fetch, monotonic=monotonic)
+                    shared[place] = PublishedKeys(
+                        client.jwks_url, client.ca_file, fetch=fetch, monotonic=monotonic, waiting=waiting
+                    )
                 self._published[client.name] = shared[place]
             else:
-                self._named[client.name] = _NamedKeys(client, fetch, monotonic)
+                self._named[client.name] = _NamedKeys(client, fetch, monotonic, waiting)
 
     def warm(self) -> None:
         """Start to fetch every key set whose address is configured; do not wait for them."""
@@ -80,8 +83,10 @@ class _NamedKeys:
     range. Only so many new ones are tried a minute, and none of them pushes out one that has worked.
     """
 
-    def __init__(self, client: Client, fetch: Fetch, monotonic: Callable[[], float]) -> None:
-        self._client, self._fetch, self._monotonic = client, fetch, monotonic
+    def __init__(
+        self, client: Client, fetch: Fetch, monotonic: Callable[[], float], waiting: threading.Semaphore
+    ) -> None:
+        self._client, self._fetch, self._monotonic, self._waiting = client, fetch, monotonic, waiting
         self._lock = threading.Lock()
         self._known: dict[str, PublishedKeys] = {}
         self._tried: deque[float] = deque()
@@ -99,7 +104,12 @@ class _NamedKeys:
             self._tried.append(now)
             self._make_room()
             keys = PublishedKeys(
-                address, self._client.ca_file, fetch=self._fetch, monotonic=self._monotonic, retry_after_s=_WHILE_S
+                address,
+                self._client.ca_file,
+                fetch=self._fetch,
+                monotonic=self._monotonic,
+                retry_after_s=_WHILE_S,
+                waiting=self._waiting,
             )
             self._known[address.url] = keys
             return keys

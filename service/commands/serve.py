@@ -13,12 +13,15 @@ from pathlib import Path
 
 import click
 
+from service.addresses import Address, is_loopback
 from service.config import REQUEST_THREADS, ConfigurationError, Settings
 
 APPLICATION = "service.app:create_app"
 """What every worker runs: module and factory."""
 
 _KILL_AFTER_S = 10
+HEADER_TIMEOUT_MS = 30_000
+"""How long a client may take for the headers of a request, and how long an idle connection is kept open."""
 
 
 @click.command(
@@ -48,8 +51,21 @@ def _settings(host: str, port: int) -> Settings:
     if os.environ.get("LENCDS_AUTH") == "off" and not os.environ.get("LENCDS_BASE_URL"):
         name = "127.0.0.1" if host in ("0.0.0.0", "::", "::1") else host  # noqa: S104  a comparison, not a bind
         os.environ["LENCDS_BASE_URL"] = f"http://{name}:{port}"
-    settings = Settings.load()
+    settings = _behind_the_proxy_of_this_machine(Settings.load(), host)
     settings.check_bind(host)
+    return settings
+
+
+def _behind_the_proxy_of_this_machine(settings: Settings, host: str) -> Settings:
+    """Trust nobody for being on this machine when everybody comes through a proxy on this machine.
+
+    A service that listens here alone and is called under a public address is reached through such a proxy. If that
+    sends no header that gives it away, its clients would all pass for this machine.
+    """
+    public = not Address.parse(settings.base_url, plain_http=True).is_loopback
+    if public and is_loopback(host) and not settings.trusted_proxies:
+        os.environ["LENCDS_TRUSTED_PROXIES"] = "127.0.0.0/8, ::1"
+        return Settings.load()
     return settings
 
 
@@ -105,6 +121,7 @@ def _metrics_folder() -> Iterator[None]:
 
 def _run(host: str, port: int, workers: int, settings: Settings) -> None:
     from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415
+    from granian.http import HTTP1Settings  # noqa: PLC0415
     from granian.log import LogLevels  # noqa: PLC0415
     from granian.server import Server  # noqa: PLC0415
 
@@ -117,6 +134,7 @@ def _run(host: str, port: int, workers: int, settings: Settings) -> None:
         workers=workers,
         blocking_threads=REQUEST_THREADS,
         http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT_MS),
         websockets=False,
         respawn_failed_workers=True,
         workers_kill_timeout=_KILL_AFTER_S,

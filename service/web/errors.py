@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import structlog
 from flask import Flask, Response, request
-from werkzeug.exceptions import Forbidden, HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
+from werkzeug.exceptions import (
+    Forbidden,
+    HTTPException,
+    MethodNotAllowed,
+    NotFound,
+    RequestEntityTooLarge,
+    RequestTimeout,
+    UnsupportedMediaType,
+)
 
 from cds_hooks.protocol.request import RequestError
 from service.auth.caller import Unauthenticated
@@ -85,6 +93,14 @@ def _http_error(error: HTTPException, max_body_bytes: int) -> Response:
             return response
         case RequestEntityTooLarge():
             return outcome_response(413, "too-long", f"The body is longer than {max_body_bytes} bytes.")
+        case UnsupportedMediaType():
+            response = outcome_response(415, "not-supported", "The body must not be compressed (Content-Encoding).")
+            response.headers["Accept-Encoding"] = "identity"
+            return response
+        case RequestTimeout():
+            response = outcome_response(408, "timeout", "The body did not arrive in time.")
+            response.headers["Connection"] = "close"
+            return response
         case _:
             status = error.code or 500
             return outcome_response(status, "exception" if status >= 500 else "invalid")  # noqa: PLR2004

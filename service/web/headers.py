@@ -34,12 +34,13 @@ def register_headers(app: Flask, settings: Settings) -> None:
             response.headers.setdefault(name, value)
         if public_tls:
             response.headers.setdefault("Strict-Transport-Security", _ONLY_TLS)
-        if settings.cors_origins and _is_for_browsers(request.path):
+        if settings.cors_origins and is_for_browsers(request.path):
             _allow_origin(response, settings.cors_origins)
         return response
 
 
-def _is_for_browsers(path: str) -> bool:
+def is_for_browsers(path: str) -> bool:
+    """Whether pages of other origins may be let in to a path: discovery, services, feedback."""
     return path == SERVICES_PATH or path.startswith(SERVICES_PATH + "/")
 
 

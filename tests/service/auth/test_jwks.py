@@ -14,8 +14,9 @@ from werkzeug.utils import redirect
 from werkzeug.wrappers import Response
 
 from service.addresses import Address
-from service.auth.jwks import KeysUnavailableError, PublishedKeys, fetch_key_set
+from service.auth.jwks import KeysUnavailableError, PublishedKeys, fetch_key_set, waiting_room
 from service.auth.keys import KeySet, UnknownKeyError
+from service.config import REQUEST_THREADS
 
 ADDRESS = Address.parse("https://ehr.example.org/jwks")
 
@@ -189,13 +190,38 @@ def test_those_who_ask_at_once_share_one_fetch_and_only_a_few_wait(rsa_signer: A
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
         thread.start()
-    wait_for(lambda: len(outcomes) == 4)  # four were sent away while the host has not answered yet
+    wait_for(lambda: len(outcomes) == 6)  # six were sent away while the host has not answered yet
     assert set(outcomes) == {"others wait for them already"}
     fetch.go_on.set()
     for thread in threads:
         thread.join()
-    assert outcomes[4:] == ["found"] * 4
+    assert outcomes[6:] == ["found"] * 2
     assert fetch.calls == 1
+
+
+def test_however_many_hosts_are_slow_only_half_of_the_threads_wait_for_them(rsa_signer: Any, monotonic: Any) -> None:
+    fetch = FakeFetch(rsa_signer.jwk())
+    fetch.go_on.clear()
+    room = waiting_room()
+    hosts = [PublishedKeys(ADDRESS, fetch=fetch, monotonic=monotonic, waiting=room) for _ in range(REQUEST_THREADS)]
+    outcomes: list[str] = []
+
+    def ask(keys: PublishedKeys) -> None:
+        try:
+            keys.find("rsa-1", "RS384")
+            outcomes.append("found")
+        except KeysUnavailableError as error:
+            outcomes.append(str(error))
+
+    threads = [threading.Thread(target=ask, args=(keys,)) for keys in hosts]
+    for thread in threads:
+        thread.start()
+    wait_for(lambda: len(outcomes) == REQUEST_THREADS // 2)
+    assert set(outcomes) == {"others wait for other hosts already"}
+    fetch.go_on.set()
+    for thread in threads:
+        thread.join()
+    assert outcomes[REQUEST_THREADS // 2 :] == ["found"] * (REQUEST_THREADS // 2)
 
 
 def test_a_hung_fetch_is_waited_for_only_as_long_as_it_may_take(rsa_signer: Any, monotonic: Any) -> None:

@@ -1,14 +1,23 @@
-"""Bodies that are too long are refused, announced or not."""
+"""Bodies that are too long, compressed, cut off or too slow are refused."""
 
 from __future__ import annotations
 
+import gzip
 import http.client
+import io
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from flask import Flask, request
+from flask.testing import FlaskClient
 from werkzeug.serving import make_server
+from werkzeug.test import TestResponse
+
+from service.web import body_limit
 
 LIMIT = 2048
 PATH = "/cds-services/lenalidomide-order-sign"
@@ -34,3 +43,55 @@ def test_limit(port: int, length: int, status: int, chunked: bool) -> None:
     assert response.status == status
     assert response.getheader("Content-Type") == "application/json"
     connection.close()
+
+
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "deflate", "br", "zstd", "gzip, identity"])
+def test_compressed_bodies_are_refused_unread(web: FlaskClient, coding: str) -> None:
+    bomb = gzip.compress(b" " * 10_000_000)
+    response = web.post(PATH, data=bomb, headers={"Content-Encoding": coding})
+    assert response.status_code == 415
+    assert response.headers["Accept-Encoding"] == "identity"
+    assert response.json is not None
+    assert "compressed" in response.json["issue"][0]["diagnostics"]
+
+
+def test_a_body_that_says_it_is_not_compressed_is_read(web: FlaskClient) -> None:
+    assert web.post(PATH, data=b"{}", headers={"Content-Encoding": "identity"}).status_code == 200
+
+
+def test_a_body_that_was_cut_off_is_refused(web: FlaskClient) -> None:
+    announced = {"CONTENT_LENGTH": "100", "wsgi.input": io.BytesIO(b'{"cards": []}')}
+    assert web.post(PATH, environ_overrides=announced).status_code == 400
+
+
+def test_form_data_is_limited_too(make_app: Any, load_settings: Any) -> None:
+    app: Flask = make_app(load_settings(LENCDS_MAX_BODY_BYTES=str(LIMIT)))
+    app.add_url_rule("/form", view_func=lambda: request.form.get("a", ""), methods=["POST"])
+    web = app.test_client()
+    assert web.post("/form", data={"a": "b"}).text == "b"
+    assert web.post("/form", data={"a": "b" * LIMIT}).status_code == 413
+
+
+def test_when_others_are_slow_too_a_body_has_little_time(web: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.web.body_limit.BODY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("service.web.body_limit._PATIENT_READERS", threading.BoundedSemaphore(1))
+    arrives = threading.Event()
+
+    class Slow(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            arrives.wait(10)
+            return super().read(size)
+
+    def post() -> TestResponse:
+        return web.post(PATH, environ_overrides={"CONTENT_LENGTH": "2", "wsgi.input": Slow(b"{}")})
+
+    with ThreadPoolExecutor(1) as pool:
+        patient = pool.submit(post)
+        while body_limit._PATIENT_READERS._value:
+            time.sleep(0.005)
+        impatient = post()
+        assert impatient.status_code == 408
+        assert impatient.headers["Connection"] == "close"
+        assert web.post(PATH, data=b"{}").status_code == 200  # what has arrived is read all the same
+        arrives.set()
+        assert patient.result(10).status_code == 200
