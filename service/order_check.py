@@ -50,6 +50,7 @@ class Answer:
         sources: data need → `prefetch`, `fhir`, or the cause why it is missing.
         fhir_requests: FHIR requests sent.
         fhir_ms: time spent waiting for them.
+        fhir_results: how they ended → how many.
     """
 
     outcome: str
@@ -60,6 +61,7 @@ class Answer:
     sources: Mapping[str, str] = field(default_factory=dict)
     fhir_requests: int = 0
     fhir_ms: float = 0.0
+    fhir_results: Mapping[str, int] = field(default_factory=dict)
 
 
 def service_version() -> str:
@@ -103,12 +105,13 @@ class OrderCheck:
             deadline: when the answer must be there.
 
         Raises:
-            RequestError: the prefetch is no JSON object.
+            RequestError: the prefetch is no JSON object, or the request is nested too deep or holds too much.
             PatientUnobtainableError: as it says.
         """
         drafts = self.drafts(request, {})
         if relevance(drafts, self.reader.drugs) is Relevance.NO:
             return Answer("irrelevant")
+        request.check_depth()
         call = _Call(self, request, client, now, deadline.earlier(TIME_AFTER_GATHERING_S))
         return call.answer(drafts)
 
@@ -258,11 +261,21 @@ class _Call:
             sources=self._sources(),
             fhir_requests=self._access.traffic.requests if self._access else 0,
             fhir_ms=self._fhir_ms,
+            fhir_results=self._fhir_results(),
         )
 
     def _nothing(self, outcome: str) -> Answer:
         requests = self._access.traffic.requests if self._access else 0
-        return Answer(outcome, sources=self._sources(), fhir_requests=requests, fhir_ms=self._fhir_ms)
+        return Answer(
+            outcome,
+            sources=self._sources(),
+            fhir_requests=requests,
+            fhir_ms=self._fhir_ms,
+            fhir_results=self._fhir_results(),
+        )
+
+    def _fhir_results(self) -> dict[str, int]:
+        return dict(self._access.traffic.results) if self._access else {}
 
     def _sources(self) -> dict[str, str]:
         return {

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import orjson
 from flask import Response
 from flask.json.provider import JSONProvider
+
+
+def to_json(value: Any) -> bytes:
+    """Return a value as JSON.
+
+    A suggestion gives the order back as it was sent, and JSON has no longest whole number: what orjson refuses beyond
+    64 bits, the standard library writes.
+    """
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
 class OrjsonProvider(JSONProvider):
