@@ -11,7 +11,7 @@ UV = $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test serve check lint types unit mutation coverage cases openapi clean
+.PHONY: help demo test serve check lint types unit mutation coverage conformance prefetch cases openapi clean
 
 help: ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -53,6 +53,16 @@ coverage: $(INSTALLED) ## write docs/coverage.md: the statements of the label an
 	@mkdir -p build
 	$(RUN)lencds knowledge --coverage --markdown > build/coverage.md
 	mv build/coverage.md docs/coverage.md
+
+conformance: $(INSTALLED) ## write docs/conformance.md: what CDS Hooks asks of a service and the tests that show it
+	@mkdir -p build
+	$(RUN)python -m tests.conformance.page > build/conformance.md
+	mv build/conformance.md docs/conformance.md
+
+prefetch: $(INSTALLED) ## write docs/prefetch-sheet.md: keys and queries for EHRs that do not read discovery
+	@mkdir -p build
+	$(RUN)lencds knowledge --prefetch --markdown > build/prefetch-sheet.md
+	mv build/prefetch-sheet.md docs/prefetch-sheet.md
 
 cases: $(INSTALLED) ## write build/cases.html: all clinical cases with what the service says about them
 	@mkdir -p build

@@ -23,6 +23,7 @@ class RuleTrace:
         unavailable: data needs it asked for that could not be looked up.
         suppressed_by: topic whose card makes this one unnecessary, "" when shown.
         error: class name of the exception the rule raised, "" normally.
+        reads: data needs it looked at.
     """
 
     topic: str
@@ -30,6 +31,7 @@ class RuleTrace:
     unavailable: frozenset[str] = frozenset()
     suppressed_by: str = ""
     error: str = ""
+    reads: frozenset[str] = frozenset()
 
     @property
     def shown(self) -> Finding | None:
@@ -66,7 +68,8 @@ def evaluate(chart: Chart, knowledge: Knowledge) -> Evaluation:
     the search for it failed. Every rule that raised or asked for data that could not be looked up is reported as
     unchecked, also when it fired on what was there: more might have been found.
     """
-    traces = [_run(rule, chart, knowledge) for rule in RULES if rule.scopes & chart.scopes]
+    scopes = chart.scopes
+    traces = [_run(rule, chart, knowledge) for rule in RULES if rule.scopes & scopes]
     shown = {trace.topic: finding for trace in traces if (finding := trace.shown) is not None}
     unnecessary = _unnecessary(shown, knowledge)
     findings = [finding for topic, finding in shown.items() if topic not in unnecessary]
@@ -91,7 +94,8 @@ def _run(rule: Rule, chart: Chart, knowledge: Knowledge) -> RuleTrace:
         outcome, name = not_evaluable("the rule failed"), type(error).__name__
     else:
         name = ""
-    return RuleTrace(rule.topic, outcome, frozenset(view.reads & chart.gaps.keys()), error=name)
+    reads = frozenset(view.reads)
+    return RuleTrace(rule.topic, outcome, reads & chart.gaps.keys(), error=name, reads=reads)
 
 
 def _check_wording(finding: Finding, rule: Rule, knowledge: Knowledge) -> None:
@@ -129,7 +133,7 @@ def _traced(
 ) -> Iterable[RuleTrace]:
     for trace in traces:
         by = unnecessary.get(trace.topic, "") if trace.topic in shown else ""
-        yield RuleTrace(trace.topic, trace.outcome, trace.unavailable, by, trace.error)
+        yield RuleTrace(trace.topic, trace.outcome, trace.unavailable, by, trace.error, trace.reads)
 
 
 _POSITION = {rule.topic: position for position, rule in enumerate(RULES)}

@@ -111,6 +111,10 @@ def watch_cards(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(cds_hooks.protocol.cards, "_card", checked)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "row(id, ...): rows of cds_hooks/protocol/conformance.yaml that the test shows")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def watch() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:

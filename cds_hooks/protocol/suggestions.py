@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeAlias
 
 from fhir.resources.R4B.medicationrequest import MedicationRequest
 from fhir.resources.R4B.servicerequest import ServiceRequest
@@ -16,11 +17,16 @@ from fhir.resources.R4B.servicerequest import ServiceRequest
 from cds_hooks.chart.fhir import LOINC, RXNORM, SNOMED, UCUM, Resource, as_list, codings, reference_of
 from cds_hooks.findings import CreateMedication, CreateTest, DeleteDraft, Suggestion, UpdateDose
 from cds_hooks.knowledge.loader import Knowledge
+from cds_hooks.knowledge.schema import Orderable, OrderableMedication
 from cds_hooks.knowledge.terminology import Code
 from cds_hooks.protocol.client_profile import CardOptions
+from cds_hooks.protocol.empty_members import without_empty
 
 MAXIMUM = 3
 """Suggestions a card may hold."""
+
+SiteCode: TypeAlias = tuple[str, str]
+"""System and code under which a site orders something; the system may be empty."""
 
 
 def suggestion_json(
@@ -46,14 +52,16 @@ def suggestion_json(
     match suggestion:
         case CreateTest(orderable):
             test = knowledge.orderables[orderable]
-            resource = _service_request(orderable, knowledge, options, patient_id=patient_id, user_id=user_id)
+            order = _service_request(test, options.action_code_map.get(orderable))
+            resource = {**order, **_concerning(patient_id, user_id)}
             action = {"type": "create", "description": test.description, "resource": resource}
             return {"label": test.label, "uuid": new_uuid(), "actions": [action]}
         case CreateMedication(orderable):
             if not options.profile.medication_create:
                 return None
             medication = knowledge.orderable_medications[orderable]
-            resource = _medication_request(orderable, knowledge, options, patient_id=patient_id, user_id=user_id)
+            order = _medication_request(medication, options.action_code_map.get(orderable))
+            resource = {**order, **_concerning(patient_id, user_id)}
             action = {"type": "create", "description": medication.description, "resource": resource}
             return {"label": medication.label, "uuid": new_uuid(), "actions": [action]}
         case UpdateDose(order=order, regimen=regimen):
@@ -76,36 +84,32 @@ def _identified(order: Resource) -> bool:
     return isinstance(order.get("id"), str) and bool(order["id"])
 
 
-def _service_request(
-    orderable: str, knowledge: Knowledge, options: CardOptions, *, patient_id: str, user_id: str
-) -> dict[str, Any]:
-    test = knowledge.orderables[orderable]
-    coding = _coding(orderable, options, (LOINC, test.LOINC), (SNOMED, test.SNOMED))
+@lru_cache(maxsize=256)
+def _service_request(test: Orderable, own_code: SiteCode | None) -> dict[str, Any]:
+    """Return a draft order of a test for anybody; built and validated once, since nothing in it is of the patient."""
+    coding = _coding(own_code, (LOINC, test.LOINC), (SNOMED, test.SNOMED))
     resource: dict[str, Any] = {
         "resourceType": "ServiceRequest",
         "status": "draft",
         "intent": "order",
         "code": {"coding": coding, "text": test.label},
-        **_concerning(patient_id, user_id),
     }
-    return ServiceRequest.model_validate(resource).model_dump(mode="json", exclude_none=True)
+    ServiceRequest.model_validate({**resource, **_concerning("anybody", "")})
+    return resource
 
 
-def _medication_request(
-    orderable: str, knowledge: Knowledge, options: CardOptions, *, patient_id: str, user_id: str
-) -> dict[str, Any]:
-    """Return a draft order of one choice; quantity and duration are left to the clinician."""
-    medication = knowledge.orderable_medications[orderable]
+@lru_cache(maxsize=256)
+def _medication_request(medication: OrderableMedication, own_code: SiteCode | None) -> dict[str, Any]:
+    """Return a draft order of one choice for anybody; quantity and duration are left to the clinician."""
     dose = {"value": _plain(medication.single_mg), "unit": "mg", "system": UCUM, "code": "mg"}
     resource: dict[str, Any] = {
         "resourceType": "MedicationRequest",
         "status": "draft",
         "intent": "order",
         "medicationCodeableConcept": {
-            "coding": _coding(orderable, options, (RXNORM, medication.RxNorm)),
+            "coding": _coding(own_code, (RXNORM, medication.RxNorm)),
             "text": medication.product,
         },
-        **_concerning(patient_id, user_id),
         "dosageInstruction": [
             {
                 "text": medication.directions,
@@ -115,11 +119,11 @@ def _medication_request(
             }
         ],
     }
-    MedicationRequest.model_validate(resource)  # its dump would write the numbers as strings
+    MedicationRequest.model_validate({**resource, **_concerning("anybody", "")})
     return resource
 
 
-def _coding(orderable: str, options: CardOptions, *rows: tuple[str, tuple[Code, ...]]) -> list[dict[str, str]]:
+def _coding(own_code: SiteCode | None, *rows: tuple[str, tuple[Code, ...]]) -> list[dict[str, str]]:
     """Return the codings of something to order, the site's own code first."""
     coding = [
         {"system": system, "code": row.code, "display": row.display}
@@ -127,8 +131,8 @@ def _coding(orderable: str, options: CardOptions, *rows: tuple[str, tuple[Code, 
         for row in codes
         if row.verified
     ]
-    if mapped := options.action_code_map.get(orderable):
-        system, code = mapped
+    if own_code:
+        system, code = own_code
         return [{"system": system, "code": code} if system else {"code": code}, *coding]
     return coding
 
@@ -153,12 +157,11 @@ def updated_draft(change: UpdateDose, knowledge: Knowledge) -> dict[str, Any] | 
     """
     draft: dict[str, Any] = deepcopy(dict(change.order))
     if change.strength_mg and change.single_mg % change.strength_mg:
-        concept = _other_strength(
-            draft.get("medicationCodeableConcept"), change.strength_mg, change.single_mg, knowledge
-        )
+        place, name = _place_of_drug(draft)
+        concept = _other_strength(place.get(name), change.strength_mg, change.single_mg, knowledge)
         if concept is None:
             return None
-        draft["medicationCodeableConcept"] = concept
+        place[name] = concept
     draft.pop("renderedDosageInstruction", None)
     draft["dosageInstruction"] = [_dosage(change, draft)]
     if isinstance(dispense := draft.get("dispenseRequest"), dict):
@@ -166,7 +169,13 @@ def updated_draft(change: UpdateDose, knowledge: Knowledge) -> dict[str, Any] | 
             dispense.pop(field, None)
         if not dispense:
             del draft["dispenseRequest"]
-    return draft
+    return without_empty(draft)
+
+
+def _place_of_drug(draft: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """Return the element that holds the draft's drug as a concept, and its name there: R5 nests it."""
+    r5 = draft.get("medication")
+    return (r5, "concept") if isinstance(r5, dict) and "concept" in r5 else (draft, "medicationCodeableConcept")
 
 
 def _dosage(change: UpdateDose, draft: Resource) -> dict[str, Any]:

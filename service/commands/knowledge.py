@@ -22,6 +22,13 @@ from service.reports.codes import CodeRow, code_rows, code_sets
 from service.reports.coverage_table import coverage_markdown, coverage_view
 from service.reports.knowledge_tables import codes_view, documents_view, numbers_view, topics_view
 from service.reports.numbers import Number, numbers, unverified_first
+from service.reports.prefetch_sheet import (
+    PrefetchRow,
+    prefetch_html,
+    prefetch_markdown,
+    prefetch_rows,
+    prefetch_view,
+)
 
 
 @click.command(
@@ -33,7 +40,9 @@ from service.reports.numbers import Number, numbers, unverified_first
 @click.option(
     "--coverage", "with_coverage", is_flag=True, help="The statements of the label and what answers for each."
 )
-@click.option("--markdown", is_flag=True, help="With --coverage: as Markdown.")
+@click.option("--prefetch", is_flag=True, help="The prefetch sheet, to type in where an EHR does not read discovery.")
+@click.option("--markdown", is_flag=True, help="With --coverage or --prefetch: as Markdown.")
+@click.option("--html", is_flag=True, help="With --prefetch: as a page to print.")
 @click.option("--codes", metavar="NAME", help="The codes of a code set, drug, drug class or analyte.")
 @click.option(
     "--cases",
@@ -49,15 +58,17 @@ from service.reports.numbers import Number, numbers, unverified_first
     help="Knowledge folder; default: LENCDS_KNOWLEDGE, else the one that is shipped.",
 )
 def knowledge(
-    figures: bool, unverified: bool, with_coverage: bool, markdown: bool, codes: str | None, cases: Path | None,
-    as_json: bool, folder: Path | None,
+    figures: bool, unverified: bool, with_coverage: bool, prefetch: bool, markdown: bool, html: bool,
+    codes: str | None, cases: Path | None, as_json: bool, folder: Path | None,
 ) -> None:  # fmt: skip
     """Show topics, numbers and their sources.
 
     Without options: every topic with the urgency of its cards, then every number, those not yet verified first.
     """
-    if markdown and not with_coverage:
-        raise click.UsageError("--markdown goes with --coverage.")
+    if markdown and not (with_coverage or prefetch):
+        raise click.UsageError("--markdown goes with --coverage or --prefetch.")
+    if html and not prefetch:
+        raise click.UsageError("--html goes with --prefetch.")
     if cases is not None and cases.suffix not in (".html", ".md"):
         raise click.BadParameter("write a name that ends in .html or .md", param_hint="--cases")
     known = _load(folder)
@@ -65,6 +76,8 @@ def knowledge(
         _write_cases(known, cases)
     elif with_coverage:
         _show_coverage(coverage(known, load_cases()), markdown=markdown, as_json=as_json)
+    elif prefetch:
+        _show_prefetch(prefetch_rows(make_reader(known)), markdown=markdown, html=html, as_json=as_json)
     elif codes is not None:
         _show_codes(known, codes, as_json=as_json)
     else:
@@ -95,6 +108,15 @@ def _show_coverage(rows: Sequence[CoverageRow], *, markdown: bool, as_json: bool
         console = Console()
         console.print(coverage_view(rows))
         console.print(f"{sum(row.is_covered for row in rows)} of {len(rows)} statements are covered.")
+
+
+def _show_prefetch(rows: Sequence[PrefetchRow], *, markdown: bool, html: bool, as_json: bool) -> None:
+    if as_json:
+        _print_json([{**asdict(row), "grants": row.grants} for row in rows])
+    elif markdown or html:
+        click.echo(prefetch_markdown(rows) if markdown else prefetch_html(rows), nl=False)
+    else:
+        Console().print(prefetch_view(rows))
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
