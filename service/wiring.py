@@ -14,13 +14,15 @@ from service.auth.replay import ReplayGuard
 from service.clinical import Clinical
 from service.config import Settings
 from service.order_check import OrderCheck
+from service.override_reasons import OverrideReasons
 from service.store.audit import AuditLog
 from service.store.database import Database
 from service.store.feedback import FeedbackStore
 from service.store.housekeeping import DailyPrune, Housekeeping
 from service.store.store import Store, open_store
-from service.web.health import Component, Health
+from service.web.health import Health
 from service.web.metrics import Metrics
+from service.web.observed import Observed, callers_of, health_of, observe_metrics, refresh_breakers
 
 Clock = Callable[[], datetime]
 
@@ -112,17 +114,22 @@ def assemble(
         ConfigurationError: database, audit key or spool folder cannot be used.
     """
     metrics = Metrics()
-    store = open_store(settings, clock=clock, on_spooled=lambda _kind: metrics.spooled())
-    housekeeping = Housekeeping(_chores(settings, store, clock))
+    clients = callers_of(settings)
+    knowledge = clinical.order_check.reader.knowledge if clinical else None
+    store = open_store(settings, clock=clock, on_spooled=metrics.spooled, reason_of=OverrideReasons(knowledge, clients))
+    keys = KeyRing([client for client in settings.clients if client.issuer], fetch=fetch_keys)
+    observed = Observed(store, clients, keys if settings.auth == "required" else None, clinical, clock)
+    observe_metrics(metrics, observed)
+    housekeeping = Housekeeping([*_chores(settings, store, clock), lambda: refresh_breakers(metrics, observed)])
     housekeeping.start()
     return Services(
         settings=settings,
         clock=clock,
         store=store,
         housekeeping=housekeeping,
-        authenticator=_authenticator(settings, store.database, metrics, clock, fetch_keys),
+        authenticator=_authenticator(settings, keys, store.database, metrics, clock),
         metrics=metrics,
-        health=_health(store.database, store.audit, clinical),
+        health=health_of(observed),
         clinical=clinical,
         discovery=discovery if discovery is not None else clinical.discovery() if clinical else {"services": []},
     )
@@ -136,9 +143,8 @@ def _chores(settings: Settings, store: Store, clock: Clock) -> list[Callable[[],
 
 
 def _authenticator(
-    settings: Settings, database: Database, metrics: Metrics, clock: Clock, fetch_keys: Fetch
+    settings: Settings, keys: KeyRing, database: Database, metrics: Metrics, clock: Clock
 ) -> Authenticator:
-    keys = KeyRing([client for client in settings.clients if client.issuer], fetch=fetch_keys)
     if settings.auth == "required":
         keys.warm()
     return Authenticator(
@@ -149,26 +155,3 @@ def _authenticator(
         clock=clock,
         everybody=settings.local_client if settings.auth == "off" else None,
     )
-
-
-def _health(database: Database, audit: AuditLog, clinical: Clinical | None) -> Health:
-    health = Health()
-    health.register(
-        "database",
-        lambda: Component() if database.is_reachable() else Component("warn", "not reachable; rows are spooled"),
-    )
-    health.register(
-        "audit:spool", lambda: Component("warn", "rows wait for the database") if audit.spooling else Component()
-    )
-    if clinical is not None:
-        knowledge = clinical.order_check.reader.knowledge
-        state = Component("pass", f"{knowledge.version}, {knowledge.unverified} figures not yet verified")
-        health.register("knowledge", lambda: state)
-        health.register("fhir", lambda: _fhir_component(clinical))
-    return health
-
-
-def _fhir_component(clinical: Clinical) -> Component:
-    """Servers that are left alone because they kept failing."""
-    resting = sorted(base for base, state in clinical.breakers.states().items() if state != "closed")
-    return Component("warn", "left alone for a while: " + ", ".join(resting)) if resting else Component()

@@ -54,6 +54,11 @@ class KeyRing:
         for keys in self._published.values():
             keys.warm()
 
+    def states(self) -> dict[str, bool]:
+        """Return client → whether its keys are at hand; clients whose tokens name the address are left out."""
+        published = {name: keys.loaded for name, keys in self._published.items()}
+        return dict.fromkeys(self._written, True) | published
+
     def find(self, client: Client, kid: str, algorithm: str, jku: object) -> PublicKey:
         """Return the key a token of this client must be verified with.
 

@@ -64,6 +64,7 @@ class Traffic:
     def __init__(self) -> None:
         self.requests = 0
         self.received_bytes = 0
+        self.results: dict[str, int] = {}
         self._lock = Lock()
 
     def count(self, *, requests: int = 0, received_bytes: int = 0) -> None:
@@ -71,6 +72,11 @@ class Traffic:
         with self._lock:
             self.requests += requests
             self.received_bytes += received_bytes
+
+    def note(self, result: str) -> None:
+        """Note how a request ended: a class of statuses such as `2xx`, or the cause of its failure."""
+        with self._lock:
+            self.results[result] = self.results.get(result, 0) + 1
 
     @property
     def is_too_much(self) -> bool:

@@ -128,6 +128,7 @@ class Exchange:
                 return FailureCause.TOKEN_REFUSED
             headers["Authorization"] = f"Bearer {token}"
         reply = self._received(access, request, headers, deadline)
+        access.traffic.note(reply.value if isinstance(reply, FailureCause) else f"{reply.status // 100}xx")
         refused = isinstance(reply, Reply) and reply.status == HTTPStatus.UNAUTHORIZED
         if refused and token is not None and access.token is None and access.tokens is not None:
             access.tokens.refused(token)

@@ -29,6 +29,8 @@ def feedback_blueprint(services: Services) -> Blueprint:
         tally = services.feedback.record(caller.client.name, service_id, items, services.clock())
         for result, count in tally.counts.items():
             services.metrics.feedback(result, count)
+        for item in tally.items:
+            services.metrics.card_response(item)
         return {"received": len(items)}
 
     return blueprint

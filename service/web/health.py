@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal
 
 import orjson
 from flask import Blueprint, Response, request
 
 from service.config import Settings
+from service.order_check import service_version
 from service.web.access import is_trusted
+from service.web.exposition import FOLDER
 
 State = Literal["warming", "ready", "stopping"]
+
+STOPPING_MARK = "stopping"
+"""File in the folder that supervisor and workers share; it is there while the service is being stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +30,30 @@ class Component:
     Attributes:
         status: `pass`, or `warn` when the service goes on without it.
         output: what is the matter, without patient data.
+        kind: `system`, `datastore` or `component`.
+        value: what was measured or found out, None for nothing.
+        unit: unit of the value.
+        time: when it was, None for now.
     """
 
     status: Literal["pass", "warn"] = "pass"
     output: str = ""
+    kind: Literal["system", "datastore", "component"] = "component"
+    value: float | str | None = None
+    unit: str = ""
+    time: datetime | None = None
+
+    def entry(self) -> dict[str, Any]:
+        """Return it as a check of `application/health+json`."""
+        members = {
+            "status": self.status,
+            "componentType": self.kind,
+            "observedValue": self.value,
+            "observedUnit": self.unit or None,
+            "time": self.time,
+            "output": self.output or None,
+        }
+        return {name: value for name, value in members.items() if value is not None}
 
 
 class Health:
@@ -38,6 +65,15 @@ class Health:
     def __init__(self) -> None:
         self.state: State = "warming"
         self._checks: dict[str, Callable[[], Component]] = {}
+        shared = os.environ.get(FOLDER)
+        self._mark = Path(shared) / STOPPING_MARK if shared else None
+
+    @property
+    def present(self) -> State:
+        """The state, `stopping` also while the supervisor is about to stop this process."""
+        if self.state == "ready" and self._mark is not None and self._mark.exists():
+            return "stopping"
+        return self.state
 
     def register(self, name: str, check: Callable[[], Component]) -> None:
         """Add a part.
@@ -63,17 +99,22 @@ def health_blueprint(health: Health, settings: Settings) -> Blueprint:
 
     @blueprint.get("/readyz")
     def ready() -> tuple[dict[str, str], int]:
-        if health.state != "ready":
-            return {"status": health.state}, 503
+        if (state := health.present) != "ready":
+            return {"status": state}, 503
         degraded = any(component.status != "pass" for component in health.components().values())
         return {"status": "degraded" if degraded else "ready"}, 200
 
     @blueprint.get("/health")
     def report() -> Response:
         components = health.components()
-        body: dict[str, Any] = {"status": _overall(health.state, components)}
+        body: dict[str, Any] = {"status": _overall(health.present, components)}
         if is_trusted(request, settings.admin_token, settings.trusted_proxies):
-            body |= {"version": _version(), "checks": {name: [_entry(part)] for name, part in components.items()}}
+            body |= {
+                "version": service_version().partition(".")[0],
+                "releaseId": service_version(),
+                "description": "lenalidomide-cds",
+                "checks": {name: [part.entry()] for name, part in components.items()},
+            }
         status = 503 if body["status"] == "fail" else 200
         return Response(orjson.dumps(body), status=status, content_type="application/health+json")
 
@@ -84,15 +125,3 @@ def _overall(state: State, components: dict[str, Component]) -> str:
     if state != "ready":
         return "fail"
     return "pass" if all(component.status == "pass" for component in components.values()) else "warn"
-
-
-def _entry(component: Component) -> dict[str, str]:
-    entry: dict[str, str] = {"status": component.status}
-    return entry | {"output": component.output} if component.output else entry
-
-
-def _version() -> str:
-    try:
-        return version("lenalidomide-cds")
-    except PackageNotFoundError:
-        return "unknown"

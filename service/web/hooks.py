@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import orjson
 import structlog
 from flask import Blueprint, Response, request
@@ -14,11 +12,15 @@ from cds_hooks.protocol.services import SERVICES, Service
 from service.auth.caller import Caller
 from service.fhir.deadline import Deadline
 from service.order_check import Answer, OrderCheck, PatientUnobtainableError
+from service.rule_trace import compact
 from service.store.audit import AuditRow, AuditUnavailableError
 from service.store.database import WRITE_LIMIT_S
 from service.web.authentication import authenticated_caller
+from service.web.call_metrics import count_answer
 from service.web.errors import outcome_response
 from service.web.headers import SERVICES_PATH
+from service.web.json_provider import to_json
+from service.web.stopwatch import Stopwatch
 from service.wiring import Services
 
 log = structlog.get_logger(__name__)
@@ -34,27 +36,34 @@ def hooks_blueprint(services: Services) -> Blueprint:
 
     @blueprint.post(f"{SERVICES_PATH}/<service_id>")
     def answer_hook(service_id: str) -> Response:
-        started = time.perf_counter()
+        watch = Stopwatch()
         deadline = Deadline(services.settings.deadline_ms / 1000)
         caller = authenticated_caller(services)
+        watch.lap("authenticate")
         service = SERVICES.get(service_id)
         if service is None:
             raise NotFound
         hook_request = parse_request(request.get_data(cache=False))
         if hook_request.hook != service.hook:
             raise RequestError("$.hook", f"is not {service.hook}, the hook of this service")
+        watch.lap("parse")
         try:
             answer = check.answer(hook_request, caller.client, now=services.clock(), deadline=deadline)
         except PatientUnobtainableError:
-            _finish(services, caller, service, hook_request, Answer("patient-missing"), started, deadline)
+            watch.lap("gather")
+            _finish(services, caller, service, hook_request, Answer("patient-missing"), watch, deadline)
             return outcome_response(
                 412,
                 "processing",
                 "The Patient was not sent under the prefetch key 'patient' and could not be read from a FHIR server.",
                 expression="Patient",
             )
-        _finish(services, caller, service, hook_request, answer, started, deadline)
-        body = orjson.dumps({"cards": answer.cards}) if answer.cards else _EMPTY
+        if answer.sources:
+            watch.lap("evaluate", inner="gather", inner_s=answer.fhir_ms / 1000)
+        else:
+            watch.lap("evaluate")
+        _finish(services, caller, service, hook_request, answer, watch, deadline)
+        body = to_json({"cards": answer.cards}) if answer.cards else _EMPTY
         return Response(body, mimetype="application/json")
 
     return blueprint
@@ -66,30 +75,44 @@ def _finish(
     service: Service,
     hook_request: HookRequest,
     answer: Answer,
-    started: float,
+    watch: Stopwatch,
     deadline: Deadline,
 ) -> None:
     """Count the call, and write the audit row of one that was looked at.
 
     Calls about other drugs leave no row: there are hundreds for each relevant one, and nothing was looked at.
     """
-    seconds = time.perf_counter() - started
-    services.metrics.call(caller.client.name, service.hook, answer.outcome, seconds)
-    if answer.outcome == "irrelevant":
-        return
-    for card in answer.cards:
-        services.metrics.card(card["source"]["topic"]["code"], card["indicator"])
-    for trace in answer.evaluation.trace if answer.evaluation else ():
-        if trace.error:
-            log.error("rule failed", topic=trace.topic, error_type=trace.error)
+    metrics, client = services.metrics, caller.client.name
+    if answer.outcome != "irrelevant":
+        _record(services, caller, service, hook_request, answer, watch, deadline)
+        watch.lap("record")
+        count_answer(metrics, client, answer)
+    metrics.call(client, service.hook, answer.outcome, watch.seconds)
+    metrics.phases(watch.laps)
+
+
+def _record(
+    services: Services,
+    caller: Caller,
+    service: Service,
+    hook_request: HookRequest,
+    answer: Answer,
+    watch: Stopwatch,
+    deadline: Deadline,
+) -> None:
+    trace = answer.evaluation.trace if answer.evaluation else ()
+    for one in trace:
+        if one.error:
+            log.error("rule failed", topic=one.topic, error_type=one.error)
+    client = caller.client.name
     row = AuditRow(
         time=services.clock(),
-        client=caller.client.name,
+        client=client,
         tenant=caller.tenant,
         service_id=service.id,
         hook=service.hook,
         hook_instance=hook_request.hook_instance,
-        patient_hmac=services.audit.pseudonym(caller.client.name, hook_request.patient_id),
+        patient_hmac=services.audit.pseudonym(client, hook_request.patient_id),
         outcome=answer.outcome,
         topics=answer.topics,
         cards=answer.card_topics,
@@ -97,9 +120,12 @@ def _finish(
         sources=answer.sources,
         fhir_requests=answer.fhir_requests,
         fhir_ms=answer.fhir_ms,
-        total_ms=seconds * 1000,
+        total_ms=watch.seconds * 1000,
+        rules=compact(trace),
+        version=services.order_check.version,
     )
     try:
         services.audit.record(row, limit_s=max(_SHORTEST_WRITE_S, min(WRITE_LIMIT_S, deadline.left())))
     except AuditUnavailableError:
-        log.error("audit row lost", client=caller.client.name, hook=service.hook)
+        services.metrics.lost()
+        log.error("audit row lost", client=client, hook=service.hook)
