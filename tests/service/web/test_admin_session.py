@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from flask import Flask, Request, Response
-from werkzeug.http import parse_cookie
 from werkzeug.test import EnvironBuilder
 
 from service.web.admin_session import LIFETIME, AdminSessions, CrossSiteWriteError, LoginRefusedError, Session
@@ -31,7 +30,7 @@ def cookie_of(one: AdminSessions, session: Session) -> str:
 
 
 def request(one: AdminSessions, cookie: str = "", method: str = "GET", **sent: Any) -> Request:
-    value = parse_cookie(cookie.partition(";")[0]).get(one.cookie_name, cookie)
+    value = cookie.partition(";")[0].removeprefix(f"{one.cookie_name}=")
     headers = {"Cookie": f"{one.cookie_name}={value}", **sent.pop("headers", {})}
     return Request(EnvironBuilder(method=method, headers=headers, **sent).get_environ())
 
