@@ -61,7 +61,8 @@ class AnalyteIndex:
         code = row.get("code") if isinstance(row, dict) else None
         if not isinstance(code, str):
             return ""
-        code = code.strip()
+        if code not in self._listed:
+            code = as_text(code)
         return code if code in self._listed and _is_loinc(row.get("system")) else ""
 
 

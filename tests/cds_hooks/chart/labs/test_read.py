@@ -49,6 +49,11 @@ def test_neither_other_systems_nor_displays_match(code: Any, read: Read, obs: Bu
     assert read(obs(ANC, 1.5, "K/uL", code=code)) == {}
 
 
+@pytest.mark.parametrize("code", [f"\u200b{ANC}", f"{ANC}\ufeff", f" {ANC} ", "７５１-8"])
+def test_characters_nobody_sees_do_not_hide_a_code(code: str, one: One, obs: Build) -> None:
+    assert one(obs(ANC, 1.5, "K/uL", code=coding(("http://loinc.org", code)))).value == 1.5
+
+
 def test_several_codes_of_one_analyte(one: One, obs: Build) -> None:
     loinc = "http://loinc.org"
     assert one(obs(ANC, 1.5, "K/uL", code=coding((loinc, "26499-4"), (loinc, ANC)))).problem is None
