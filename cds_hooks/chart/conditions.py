@@ -24,13 +24,13 @@ class ConditionFact:
     Attributes:
         sets: code sets of the knowledge it is in.
         active: whether it is there now. Remission counts: maintenance is given in remission. "History of" does not.
-        clinical_status: FHIR code, "" when missing.
+        clinical_status: FHIR code, "" when missing or unknown.
         onset: when it began, where readable as a date (an age at onset needs the birth date).
         recorded: when it was written down.
         abated: when it ended.
         text: as the record words it.
         reference: `Condition/id`.
-        verification_status: FHIR code, "" when missing; refuted entries are never facts.
+        verification_status: FHIR code, "" when missing or unknown; refuted entries are never facts.
         severity: `mild`, `moderate`, `severe`, or "".
         grade: CTCAE grade the words mention.
         named: those of `sets` that only its words put it in.
@@ -124,6 +124,7 @@ _SEVERITIES = {
 _SEVERITY_WORDS = {name: re.compile(rf"\b(?:{words})\b", re.IGNORECASE) for name, words in _SEVERITIES.items()}
 _CRITICALITIES = {"critl": "low", "crith": "high", "critu": "unable-to-assess"}  # DSTU2 spellings
 _UNLIKELY = re.compile(r"\bunlikely\b|\bunrelated\b|\bnot related\b", re.IGNORECASE)
+_CAUSALITY_FIELDS = ("assessment", "assessmentMethod", "entityRelatedness")
 _GRADE = re.compile(r"\bgr(?:ade|\.)?\s*([1-5])\b", re.IGNORECASE)
 _AGE_DAYS = {"a": 365.25, "year": 365.25, "mo": 30.44, "month": 30.44, "wk": 7.0, "week": 7.0, "d": 1.0, "day": 1.0}
 _OLDEST_DAYS = 130 * 365.25
@@ -136,6 +137,12 @@ def _of_type(resources: Iterable[object], kind: str) -> Iterator[Resource]:
             if _status(resource.get("verificationStatus")) in _REFUTED:
                 continue
             yield resource
+
+
+def _known(value: object) -> str:
+    """Return a status; "" for "unknown", which versions that demand a status have where others leave it out."""
+    status = _status(value)
+    return "" if status == "unknown" else status
 
 
 def _status(value: object) -> str:
@@ -152,7 +159,7 @@ def read_conditions(
     """
     facts = []
     for resource in _of_type(resources, "Condition"):
-        code, clinical = resource.get("code"), _status(resource.get("clinicalStatus"))
+        code, clinical = resource.get("code"), _known(resource.get("clinicalStatus"))
         found, text = code_sets.find(code), concept_text(code)
         abated = any(v not in (None, False, "") for k, v in resource.items() if str(k).startswith("abatement"))
         only_past = bool(found) and all(match.past for match in found.values())
@@ -165,7 +172,7 @@ def read_conditions(
             abated=first_when(resource, "abatementDateTime", "abatementPeriod", "abatementDate", "abatementString"),
             text=text,
             reference=reference_of(resource),
-            verification_status=_status(resource.get("verificationStatus")),
+            verification_status=_known(resource.get("verificationStatus")),
             severity=_worst([resource.get("severity")]),
             grade=_grade(text, concept_text(resource.get("severity"))),
             named=_named(found),
@@ -260,7 +267,9 @@ def _adverse_event(
     resource: Resource, records: Mapping[str, Resource], drugs: DrugIndex, code_sets: CodeSetIndex
 ) -> ReactionFact:
     events = [resource.get(field) for field in ("event", "code", "type") if resource.get(field)]
-    description, severity = as_text(resource.get("description")), resource.get("severity")
+    # STU3 says mild, moderate or severe in `seriousness`; what later versions say there names no severity.
+    severity = resource.get("severity") or resource.get("seriousness")
+    description = as_text(resource.get("description"))
     text = next(filter(None, map(concept_text, events)), "") or description
     suspects = [as_mapping(row) for row in as_list(resource.get("suspectEntity"))]
     likely = [row for row in suspects if not _UNLIKELY.search(_causality(row))]
@@ -300,10 +309,12 @@ def _suspected(entity: Mapping[str, Any], records: Mapping[str, Resource], drugs
 
 
 def _causality(entity: Mapping[str, Any]) -> str:
-    """Return the words of a causality assessment (R4 list, R5 object, STU3 field)."""
-    rows = map(as_mapping, as_list(entity.get("causality")))
-    words = [concept_text(row.get(field)) for row in rows for field in ("assessment", "assessmentMethod")]
-    return " ".join([concept_text(entity.get("causalityAssessment")), *words])
+    """Return the words of a causality assessment (R4 list, R5 object, STU3 fields)."""
+    rows = list(map(as_mapping, as_list(entity.get("causality"))))
+    words = [concept_text(row.get(field)) for row in rows for field in _CAUSALITY_FIELDS]
+    words += [as_text(row.get("productRelatedness")) for row in rows]
+    words += [concept_text(entity.get("causalityAssessment")), as_text(entity.get("causalityProductRelatedness"))]
+    return " ".join(words)
 
 
 def _worst(values: Iterable[object]) -> str:

@@ -317,8 +317,26 @@ def _concepts(medication: object) -> Iterator[Mapping[str, Any]]:
             continue
         item = as_mapping(row.get("item"))
         concept = as_mapping(row.get("itemCodeableConcept")) or as_mapping(item.get("concept")) or item
-        display = as_text(concept.get("display")) or as_text(as_mapping(row.get("itemReference")).get("display"))
-        yield concept if "coding" in concept or "text" in concept else {"text": display}
+        if "coding" in concept or "text" in concept:
+            yield concept
+        else:
+            yield from _referenced_ingredient(row, medication)
+
+
+def _referenced_ingredient(row: Mapping[str, Any], medication: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the concept of an ingredient that is a Reference: a contained resource, else its display text.
+
+    The Reference is the item itself in DSTU2, `itemReference` in STU3 and R4, and inside a CodeableReference in R5.
+    """
+    item = as_mapping(row.get("item"))
+    reference = as_mapping(row.get("itemReference")) or as_mapping(item.get("reference")) or item
+    target = as_text(reference.get("reference"))
+    for one in map(as_mapping, as_list(medication.get("contained"))):
+        if target == f"#{as_text(one.get('id'))}":
+            code = as_mapping(one.get("code"))
+            yield as_mapping(code.get("concept")) or code  # a Substance of R5 has a CodeableReference
+            return
+    yield {"text": as_text(reference.get("display"))}
 
 
 def _form_of(medication: object) -> str:

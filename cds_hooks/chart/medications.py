@@ -8,7 +8,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cds_hooks.chart.drugs import DrugIndex, DrugMatch, MatchBasis
-from cds_hooks.chart.fhir import Resource, as_list, as_mapping, as_text, concept_text, reference_id, reference_of
+from cds_hooks.chart.fhir import (
+    Resource,
+    as_list,
+    as_mapping,
+    as_text,
+    concept_text,
+    reference_id,
+    reference_of,
+)
+from cds_hooks.chart.medication_status import medication_status
 from cds_hooks.chart.when import When, first_when, parse_when, period_end
 
 ORDER_TYPES = frozenset({"MedicationRequest", "MedicationOrder", "MedicationPrescription"})
@@ -27,6 +36,8 @@ _DATE_FIELDS = {
         "occurenceDateTime", "occurencePeriod", "occurrenceDateTime", "occurrencePeriod",
     ),
 }  # fmt: skip
+_TIMING_FIELDS = ("effectiveTiming", "occurenceTiming", "occurrenceTiming")
+_ROUTE_FIELDS = ("route", "site", "siteCodeableConcept", "method")
 _NEVER_IN_USE = frozenset(
     {"entered-in-error", "cancelled", "draft", "not-taken", "not-done", "preparation", "declined"}
 )
@@ -81,7 +92,7 @@ def route_and_form(order: Resource, concept: Any) -> str:
     """Return the words for route, site and dose form, which tell an eye drop from a tablet."""
     words = [concept_text(as_mapping(concept).get(field)) for field in ("form", "doseForm")]
     for row in (*as_list(order.get("dosageInstruction")), *as_list(order.get("dosage"))):
-        words += [concept_text(as_mapping(row).get(field)) for field in ("route", "site", "method")]
+        words += [concept_text(as_mapping(row).get(field)) for field in _ROUTE_FIELDS]
     return " ".join(filter(None, words))
 
 
@@ -114,7 +125,7 @@ class MedicationFact:
         by_name: whether only the display text identified it.
         text: the drug as the record names it.
         kind: FHIR resource type.
-        status: FHIR status, "" when missing.
+        status: FHIR status as R4 says it, "" when missing; see `medication_status`.
         when: date of the order, handing over, administration or start of use.
         end: end of the use or of the supply where recorded.
         is_draft: a draft of the present call.
@@ -145,9 +156,15 @@ class MedicationFact:
             return True
         if self.status in ("active", "on-hold") and self.kind in ORDER_TYPES:
             return True
-        if self.status in ("active", "intended", "recorded") and self.kind in STATEMENT_TYPES:
+        if self.status in ("active", "intended") and self.kind in STATEMENT_TYPES:
+            return True
+        if self.status == "recorded" and self.kind in STATEMENT_TYPES and not self._has_ended(now):
             return True
         return self.status != "stopped" and self.is_within(now, days)
+
+    def _has_ended(self, now: datetime) -> bool:
+        """Whether the use ended before the day of `now`; for R5, whose status "recorded" says nothing of it."""
+        return self.end is not None and self.end.last_day < now.astimezone(UTC).date()
 
     def is_within(self, now: datetime, days: int) -> bool:
         """Whether the record, whatever became of it since, falls into the last `days` calendar days."""
@@ -180,7 +197,7 @@ def read_medications(
             continue
         if kind in ORDER_TYPES and as_text(resource.get("id")) in draft_ids:
             continue
-        if as_text(resource.get("status")) in _NEVER_IN_USE or _was_not_taken(resource):
+        if medication_status(resource) in _NEVER_IN_USE:
             continue
         match, is_unknown = identify_medication(resource, index, medications)
         if is_unknown:
@@ -188,11 +205,6 @@ def read_medications(
         elif match.drugs:
             facts.append(medication_fact(resource, match, is_draft=False))
     return tuple(sorted(facts, key=_moment, reverse=True)), frozenset(unknown)
-
-
-def _was_not_taken(resource: Resource) -> bool:
-    """DSTU2 says so in a flag instead of a status."""
-    return resource.get("wasNotGiven") is True or resource.get("wasNotTaken") is True
 
 
 def _moment(fact: MedicationFact) -> float:
@@ -206,6 +218,12 @@ def medication_fact(resource: Resource, match: DrugMatch, *, is_draft: bool) -> 
     starts = [period.get("start") for field in fields if (period := as_mapping(resource.get(field)))]
     when = next(filter(None, map(parse_when, starts)), None) or first_when(resource, *fields)
     ends = [period_end(resource.get(field)) for field in fields]
+    if kind == "MedicationOrder":
+        ends.append(parse_when(resource.get("dateEnded")))
+    for field in _TIMING_FIELDS:
+        if field in resource:
+            times = _timing_whens(resource[field])
+            when, ends = when or next(iter(times), None), [*ends, *times[-1:]]
     for row in as_list(resource.get("dosageInstruction")):
         repeat = as_mapping(as_mapping(as_mapping(row).get("timing")).get("repeat"))
         ends.append(period_end(repeat.get("boundsPeriod")))
@@ -215,7 +233,7 @@ def medication_fact(resource: Resource, match: DrugMatch, *, is_draft: bool) -> 
         by_name=match.basis is MatchBasis.NAME,
         text=match.text,
         kind=kind,
-        status=as_text(resource.get("status")),
+        status=medication_status(resource),
         when=when,
         end=max(known_ends, key=lambda end: end.end) if known_ends else None,
         is_draft=is_draft,
@@ -223,6 +241,14 @@ def medication_fact(resource: Resource, match: DrugMatch, *, is_draft: bool) -> 
         resource=resource,
         strength_mg=match.strength_mg,
     )
+
+
+def _timing_whens(timing: Any) -> list[When]:
+    """Return the dates a Timing names, the earliest first: its events, and the ends of its bounds."""
+    events = as_mapping(timing).get("event")
+    bounds = as_mapping(as_mapping(as_mapping(timing).get("repeat")).get("boundsPeriod"))
+    found = [*(events if isinstance(events, list) else [events]), bounds.get("start"), bounds.get("end")]
+    return sorted(filter(None, map(parse_when, found)))
 
 
 def medications_by_id(resources: Iterable[Resource]) -> dict[str, Resource]:

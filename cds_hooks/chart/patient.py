@@ -76,8 +76,8 @@ def _sex_parameters(patient: Resource) -> Iterator[str]:
 
 
 def _birth_sexes(patient: Resource) -> Iterator[str]:
-    """Yield the codes of US Core birth sex."""
-    for ending in ("us-core-birthsex", "us-core-sex", "individual-recordedSexOrGender"):
+    """Yield the codes of US Core birth sex, or of its forerunner in DSTU2."""
+    for ending in ("us-core-birthsex", "argo-birthsex", "us-core-sex", "individual-recordedSexOrGender"):
         for value in extension_values(patient, ending):
             yield as_text(value) or next((coding.code for coding in codings(value)), "")
 
@@ -98,7 +98,7 @@ def _races(patient: Resource) -> tuple[Coding, ...]:
     """Return the OMB categories of US Core race; DSTU2 had them as a value, later versions in a nested extension."""
     found: list[Coding] = []
     for extension in map(as_mapping, as_list(patient.get("extension"))):
-        if as_text(extension.get("url")).endswith("us-core-race"):
+        if as_text(extension.get("url")).endswith(("us-core-race", "argo-race")):
             values = [extension.get("valueCodeableConcept"), *extension_values(extension, "ombCategory")]
             found += [coding for value in values for coding in codings(value) if coding.system in _RACE_SYSTEMS]
     return tuple(dict.fromkeys(found))
