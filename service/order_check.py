@@ -14,7 +14,7 @@ from itertools import chain
 from typing import Any
 
 from cds_hooks.chart.chart import Chart, Reader, build_chart
-from cds_hooks.chart.fhir import Resource, reference_id
+from cds_hooks.chart.fhir import Resource, as_text, reference_id
 from cds_hooks.chart.medications import medications_by_id
 from cds_hooks.chart.orders import DraftOrder, Relevance, read_drafts, relevance, scope_of
 from cds_hooks.data_needs import MEDICATION_NEEDS, PATIENT, DataNeed, Scope, needs_of
@@ -218,7 +218,7 @@ class _Call:
 
     def _has_patient(self) -> bool:
         return any(
-            one.get("resourceType") == "Patient" and one.get("id") == self._request.patient_id
+            one.get("resourceType") == "Patient" and as_text(one.get("id")) == self._request.patient_id
             for one in self._resources
         )
 

@@ -226,5 +226,14 @@ _PROBLEMS = {
 
 
 def _resources(entries: Iterable[Any]) -> tuple[Resource, ...]:
-    resources = (as_mapping(entry).get("resource") for entry in entries)
-    return tuple(resource for resource in resources if isinstance(resource, Mapping))
+    found = ((as_mapping(entry), as_mapping(entry).get("resource")) for entry in entries)
+    return tuple(
+        {**resource, "id": reference_id(entry["fullUrl"])} if _is_named_by_url(entry, resource) else resource
+        for entry, resource in found
+        if isinstance(resource, Mapping)
+    )
+
+
+def _is_named_by_url(entry: Mapping[str, Any], resource: Resource) -> bool:
+    """Whether an entry is a Medication that only the address of the entry names, such as `urn:uuid:…`."""
+    return "fullUrl" in entry and "id" not in resource and resource.get("resourceType") == "Medication"

@@ -177,3 +177,17 @@ def test_any_json_is_read_or_refused(document: Any) -> None:
 def test_any_value_in_any_member_is_read_or_refused(member: str, value: Any) -> None:
     with suppress(RequestError):
         parse_request(body({**SIGN, member: value})).prefetch()
+
+
+@pytest.mark.parametrize(
+    ("full_url", "identity"),
+    [("urn:uuid:6b2d7b0e", "urn:uuid:6b2d7b0e"), ("https://ehr.example.org/fhir/Medication/m1", "m1")],
+)
+def test_a_medication_without_id_is_known_by_the_address_of_its_entry(full_url: str, identity: str) -> None:
+    entries = [
+        {"fullUrl": full_url, "resource": {"resourceType": "Medication"}},
+        {"fullUrl": full_url, "resource": {"resourceType": "Medication", "id": "own"}},
+        {"fullUrl": full_url, "resource": {"resourceType": "MedicationRequest"}},
+    ]
+    drafts = parse_request(changed("context.draftOrders", {"entry": entries})).drafts
+    assert [draft.get("id") for draft in drafts] == [identity, "own", None]
