@@ -11,7 +11,7 @@ UV = $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test serve check lint types unit mutation coverage conformance prefetch cases openapi clean
+.PHONY: help demo test serve check lint types unit mutation coverage conformance prefetch faults cases openapi clean
 
 help: ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -63,6 +63,9 @@ prefetch: $(INSTALLED) ## write docs/prefetch-sheet.md: keys and queries for EHR
 	@mkdir -p build
 	$(RUN)lencds knowledge --prefetch --markdown > build/prefetch-sheet.md
 	mv build/prefetch-sheet.md docs/prefetch-sheet.md
+
+faults: $(INSTALLED) ## write docs/faults.md: what the service answers while a FHIR server fails in every way of the suite
+	$(RUN)python -m tests.faults.run
 
 cases: $(INSTALLED) ## write build/cases.html: all clinical cases with what the service says about them
 	@mkdir -p build

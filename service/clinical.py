@@ -24,7 +24,14 @@ PARALLEL_SEARCHES = 16
 
 
 class Clinical:
-    """The order check with everything it owns; `close` ends its threads and connections."""
+    """The order check with everything it owns; `close` ends its threads and connections.
+
+    Attributes:
+        order_check: the order check.
+        transport: the connections to FHIR servers and token endpoints.
+        workers: the threads that wait for FHIR servers.
+        breakers: which servers are left alone for a while.
+    """
 
     def __init__(self, knowledge_folder: Path | None = None, *, request_threads: int = 1) -> None:
         """Load and connect.
@@ -36,11 +43,11 @@ class Clinical:
         Raises:
             KnowledgeError: the knowledge cannot be used; the message names file and line.
         """
-        self._transport = Transport(request_threads * PARALLEL_SEARCHES)
-        self._workers = Workers(request_threads * PARALLEL_SEARCHES)
+        self.transport = Transport(request_threads * PARALLEL_SEARCHES)
+        self.workers = Workers(request_threads * PARALLEL_SEARCHES)
         self.breakers = BreakerRegistry()
-        gatherer = Gatherer(FhirClient(self._transport), self._workers, self.breakers)
-        self._tokens = BackendTokens(self._transport, self.breakers)
+        gatherer = Gatherer(FhirClient(self.transport), self.workers, self.breakers)
+        self._tokens = BackendTokens(self.transport, self.breakers)
         reader = make_reader(load_knowledge(knowledge_folder or KNOWLEDGE_FOLDER))
         self.order_check = OrderCheck(reader, gatherer, tokens=self._tokens.of)
 
@@ -50,7 +57,7 @@ class Clinical:
 
     def warm_up(self, ca_file: Path | None) -> None:
         """Load a certificate authority file before the first call needs it."""
-        self._transport.warm_up(ca_file)
+        self.transport.warm_up(ca_file)
 
     def warm_up_token(self, client: Client) -> None:
         """Start to get an access token for a client, if it is configured so; do not wait for it."""
@@ -58,8 +65,8 @@ class Clinical:
 
     def close(self) -> None:
         """End the threads and close the connections."""
-        self._workers.close()
-        self._transport.close()
+        self.workers.close()
+        self.transport.close()
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, Lock
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -22,6 +22,13 @@ class Workers:
         self.threads = threads
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="fhir")
         self._places = BoundedSemaphore(threads + (threads if waiting is None else waiting))
+        self._busy = 0
+        self._lock = Lock()
+
+    @property
+    def busy(self) -> int:
+        """How many pieces of work run or wait for a thread."""
+        return self._busy
 
     def submit(self, work: Callable[[], T]) -> Future[T] | None:
         """Run `work` on a thread of the pool.
@@ -39,13 +46,20 @@ class Workers:
             try:
                 return work()
             finally:
-                self._places.release()
+                self._done()
 
+        with self._lock:
+            self._busy += 1
         try:
             return self._executor.submit(run)
         except RuntimeError:  # shut down
-            self._places.release()
+            self._done()
             return None
+
+    def _done(self) -> None:
+        with self._lock:
+            self._busy -= 1
+        self._places.release()
 
     def close(self) -> None:
         """Let the running work end, drop the waiting work, and end the threads."""
