@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import structlog
 from flask import Blueprint, Flask
 
 from cds_hooks.knowledge.loader import KnowledgeError
 from service.auth.jwks import Fetch, fetch_key_set
+from service.client_checks import check_clients
 from service.clinical import Clinical
 from service.config import REQUEST_THREADS, ConfigurationError, Settings
 from service.logs import configure_logs
@@ -24,6 +26,8 @@ from service.web.json_provider import OrjsonProvider
 from service.web.metrics import metrics_blueprint
 from service.web.openapi import openapi_blueprint
 from service.wiring import Clock, Services, assemble, utc_now
+
+log = structlog.get_logger(__name__)
 
 HooksBlueprint = Callable[[Services], Blueprint]
 
@@ -85,7 +89,14 @@ def _clinical(settings: Settings) -> Clinical:
         clinical = Clinical(settings.knowledge, request_threads=REQUEST_THREADS)
     except KnowledgeError as error:
         raise ConfigurationError(f"the knowledge cannot be used: {error}") from error
-    for ca_file in {client.ca_file for client in (*settings.clients, settings.local_client)}:
+    clients = (*settings.clients, settings.local_client)
+    try:
+        for remark in check_clients(clients, clinical.order_check.reader):
+            log.warning("configuration", remark=remark)
+    except ConfigurationError:
+        clinical.close()
+        raise
+    for ca_file in {client.ca_file for client in clients}:
         clinical.warm_up(ca_file)
     for client in settings.clients:
         clinical.warm_up_token(client)

@@ -1,39 +1,57 @@
-"""What an EHR can show and do: a client profile is data, not code."""
+"""What an EHR can show and do: a client profile is data, not code (`client_profiles.yaml`)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from importlib import resources
+from types import MappingProxyType
+from typing import Any, Literal
+
+import msgspec
+import yaml
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class ClientProfile:
+class ClientProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Abilities of a CDS client.
 
     Attributes:
         name: profile name as configured.
-        selection_behavior: the `selectionBehavior` it understands; `any` is the only one Epic accepts.
-        one_action_per_suggestion: whether a suggestion may hold a single action only.
+        about: which clients it is for, and why it is as it is.
+        selection_behavior: the `selectionBehavior` it understands.
+        medication_create: whether it can apply a `create` of a MedicationRequest, not only of a test.
         medication_update: whether it can apply an `update` of a MedicationRequest; without it dose advice is text.
         medication_delete: whether it can apply a `delete` of a draft.
-        medication_create: whether it can apply a `create` of a MedicationRequest, not only of a test.
     """
 
     name: str
-    selection_behavior: Literal["any", "at-most-one"] = "any"
-    one_action_per_suggestion: bool = True
-    medication_update: bool = True
-    medication_delete: bool = True
-    medication_create: bool = True
+    about: str
+    selection_behavior: Literal["any", "at-most-one"]
+    medication_create: bool
+    medication_update: bool
+    medication_delete: bool
 
 
-PROFILES: Mapping[str, ClientProfile] = {
-    "generic": ClientProfile("generic"),
-    "epic": ClientProfile("epic", medication_update=False, medication_create=False),
-    # The public CDS Hooks sandbox knows one order: what it is told to create takes the place of the draft.
-    "sandbox": ClientProfile("sandbox", medication_create=False),
-}
+def read_profiles(text: str) -> Mapping[str, ClientProfile]:
+    """Read profiles.
+
+    Args:
+        text: YAML; name → abilities, every one of them stated.
+
+    Raises:
+        ValueError: an ability is missing, unknown or mistyped.
+    """
+    document = msgspec.convert(yaml.safe_load(text), dict[str, dict[str, Any]])
+    return MappingProxyType(
+        {name: msgspec.convert({"name": name, **abilities}, ClientProfile) for name, abilities in document.items()}
+    )
+
+
+PROFILES = read_profiles(
+    resources.files("cds_hooks.protocol").joinpath("client_profiles.yaml").read_text(encoding="utf-8")
+)
+"""The profiles a client may be configured with, by name."""
 
 
 @dataclass(frozen=True, slots=True)
