@@ -1,4 +1,4 @@
-"""`lencds demo`: sandbox FHIR server and service on loopback, one real call per demo patient, the cards shown."""
+"""`lencds demo`: sandbox FHIR server, service and playground on loopback, one real call per demo patient."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +20,10 @@ from rich.table import Table
 from rich.text import Text
 
 from cds_hooks.protocol.services import SERVICES
-from service.addresses import Address
-from service.app import create_app
 from service.commands.card_view import cards_view
-from service.commands.local_server import served
-from service.config import Settings
+from service.commands.demo_service import DemoService, demo_service
 from service.sandbox.hook_request import fill_prefetch, hook_request
-from service.sandbox.patients import SandboxPatient, load_patients
-from service.sandbox.server import Sandbox, create_sandbox
+from service.sandbox.patients import SandboxPatient
 
 _TIMEOUT_S = 30
 _SERVICE_IDS = {service.hook: service.id for service in SERVICES.values()}
@@ -55,44 +49,24 @@ class Call:
 @click.option("--detail", is_flag=True, help="Show the whole cards, not only their summaries.")
 @click.option("--port", default=0, type=click.IntRange(0, 65535), help="Port of the service; default: a free one.")
 def demo(once: bool, detail: bool, port: int) -> None:
-    """Try it: start the sandbox FHIR server and the service, sign one order per demo patient, show the cards."""
+    """Try it: start the sandbox FHIR server, the service and the playground, sign one order per patient."""
     console = Console()
-    now = datetime.now(UTC)
-    patients = load_patients(now)
-    sandbox_app = create_sandbox(chain.from_iterable(patient.resources for patient in patients))
-    with tempfile.TemporaryDirectory(prefix="lencds-demo-") as folder, served(sandbox_app) as sandbox_url:
-        fhir_url = f"{sandbox_url}/fhir"
-        app = create_app(_settings(Path(folder), fhir_url))
-        services = app.extensions["lencds"]
-        try:
-            with served(app, port) as service_url:
-                sandbox: Sandbox = sandbox_app.extensions["sandbox"]
-                templates = _templates(service_url)
-                results: list[tuple[SandboxPatient, Call, Call]] = []
-                with Progress(console=console, transient=True) as progress:
-                    for patient in progress.track(patients, description="Signing orders"):
-                        prefetched = _call(patient, service_url, fhir_url, sandbox, templates)
-                        fetched = _call(patient, service_url, fhir_url, sandbox, None)
-                        results.append((patient, prefetched, fetched))
-                for patient, prefetched, fetched in results:
-                    _show(console, patient, prefetched, fetched, with_detail=detail)
-                _summary(console, results)
-                _urls(console, service_url, fhir_url, patients[0])
-                if not once:
-                    _wait(console)
-        finally:
-            services.close()
-
-
-def _settings(folder: Path, fhir_url: str) -> Settings:
-    return Settings(
-        auth="off",
-        database_url=f"sqlite:///{folder / 'demo.sqlite3'}",
-        spool_dir=folder / "spool",
-        cors_origins=("*",),
-        sandbox_url=Address.parse(fhir_url),
-        log_level="error",
-    )
+    with (
+        tempfile.TemporaryDirectory(prefix="lencds-demo-") as folder,
+        demo_service(Path(folder), port=port) as running,
+    ):
+        templates = _templates(running.url)
+        with Progress(console=console, transient=True) as progress:
+            results = [
+                (patient, _call(running, patient, templates), _call(running, patient, None))
+                for patient in progress.track(running.patients, description="Signing orders")
+            ]
+        for patient, prefetched, fetched in results:
+            _show(console, patient, prefetched, fetched, with_detail=detail)
+        _summary(console, results)
+        _urls(console, running)
+        if not once:
+            _wait(console)
 
 
 def _templates(service_url: str) -> dict[str, str]:
@@ -102,10 +76,9 @@ def _templates(service_url: str) -> dict[str, str]:
     return prefetch
 
 
-def _call(
-    patient: SandboxPatient, service_url: str, fhir_url: str, sandbox: Sandbox, templates: Mapping[str, str] | None
-) -> Call:
+def _call(running: DemoService, patient: SandboxPatient, templates: Mapping[str, str] | None) -> Call:
     """Sign the orders of a patient: with the prefetch the templates ask for, or without any."""
+    sandbox, fhir_url = running.sandbox, running.fhir_url
     prefetch = None
     if templates is not None:
         prefetch = fill_prefetch(templates, patient, lambda url: sandbox.get(url, base_url=fhir_url))
@@ -114,7 +87,7 @@ def _call(
     )
     sandbox.requests.clear()
     started = time.perf_counter()
-    response = requests.post(f"{service_url}/cds-services/{_SERVICE_IDS[patient.hook]}", json=body, timeout=_TIMEOUT_S)
+    response = requests.post(f"{running.url}/cds-services/{_SERVICE_IDS[patient.hook]}", json=body, timeout=_TIMEOUT_S)
     milliseconds = (time.perf_counter() - started) * 1000
     cards = response.json().get("cards", []) if response.ok else []
     return Call(cards, response.status_code, milliseconds, sandbox.requests.count)
@@ -145,13 +118,14 @@ def _summary(console: Console, results: list[tuple[SandboxPatient, Call, Call]])
     console.print(table)
 
 
-def _urls(console: Console, service_url: str, fhir_url: str, patient: SandboxPatient) -> None:
+def _urls(console: Console, running: DemoService) -> None:
     lines = (
-        f"Service    {service_url}/cds-services",
-        f"Health     {service_url}/health",
-        f"Metrics    {service_url}/metrics",
-        f"FHIR       {fhir_url}/metadata",
-        f"A patient  {fhir_url}/Patient/{patient.id}",
+        f"Playground {running.playground_url}",
+        f"Service    {running.url}/cds-services",
+        f"Health     {running.url}/health",
+        f"Metrics    {running.url}/metrics",
+        f"FHIR       {running.fhir_url}/metadata",
+        f"A patient  {running.fhir_url}/Patient/{running.patients[0].id}",
     )
     console.print(Panel("\n".join(lines), title="Addresses", title_align="left", expand=False))
 
