@@ -34,7 +34,15 @@ TIME_AFTER_GATHERING_S = 0.06
 
 
 class PatientUnobtainableError(Exception):
-    """A thalidomide analogue is drafted and the Patient resource can be had from nowhere; HTTP 412."""
+    """A thalidomide analogue is drafted and the Patient resource can be had from nowhere; HTTP 412.
+
+    Attributes:
+        cause: why it could not be had, None when that is not known.
+    """
+
+    def __init__(self, cause: FailureCause | None = None) -> None:
+        self.cause = cause
+        super().__init__(cause.phrase if cause else "not sent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +173,7 @@ class _Call:
         wanted = chain.from_iterable(needs_of(scope, check.reader.needs) for scope in Scope if scope in scopes)
         self._gather(list({need.key: need for need in wanted}.values()))
         if not self._has_patient() and scopes & {Scope.LENALIDOMIDE, Scope.ANALOGUE}:
-            raise PatientUnobtainableError
+            raise PatientUnobtainableError(self._causes.get(PATIENT))
         return self._evaluated(drafts)
 
     def _with_medications(self, drafts: tuple[DraftOrder, ...]) -> tuple[DraftOrder, ...]:

@@ -26,6 +26,9 @@ from service.fhir.transport import Transport
 log = structlog.get_logger(__name__)
 
 REQUEST_LIMIT_S = 5.0
+_USELESS_WITHIN_S = 0.05
+"""A token that comes so shortly before the deadline helps nobody; giving up before it lets the cause be said."""
+
 _ENDS_EARLY_S = 10.0
 _SHARE_TO_RENEW_IN = 0.2
 
@@ -82,7 +85,7 @@ class BackendToken:
         if waited_for is None:
             return None
         try:
-            return waited_for.result(timeout=deadline.left())
+            return waited_for.result(timeout=max(0.0, deadline.left() - _USELESS_WITHIN_S))
         except TimeoutError:
             return None
 

@@ -7,6 +7,7 @@ import structlog
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
+from cds_hooks.prefetch import FailureCause
 from cds_hooks.protocol.request import HookRequest, RequestError, parse_request
 from cds_hooks.protocol.services import SERVICES, Service
 from service.auth.caller import Caller
@@ -49,13 +50,13 @@ def hooks_blueprint(services: Services) -> Blueprint:
         watch.lap("parse")
         try:
             answer = check.answer(hook_request, caller.client, now=services.clock(), deadline=deadline)
-        except PatientUnobtainableError:
+        except PatientUnobtainableError as error:
             watch.lap("gather")
             _finish(services, caller, service, hook_request, Answer("patient-missing"), watch, deadline)
             return outcome_response(
                 412,
                 "processing",
-                "The Patient was not sent under the prefetch key 'patient' and could not be read from a FHIR server.",
+                _patient_missing(error.cause),
                 expression="Patient",
             )
         if answer.sources:
@@ -67,6 +68,13 @@ def hooks_blueprint(services: Services) -> Blueprint:
         return Response(body, mimetype="application/json")
 
     return blueprint
+
+
+def _patient_missing(cause: FailureCause | None) -> str:
+    """Return what an operator of the EHR needs to know; the FHIR server's side of it only if there was one."""
+    reason = "" if cause in (None, FailureCause.NO_FHIR_SERVER) else f": {cause.phrase}"
+    said = "The Patient was not sent under the prefetch key 'patient' and could not be read from a FHIR server"
+    return f"{said}{reason}."
 
 
 def _finish(

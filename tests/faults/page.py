@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from http import HTTPStatus
 
 from cds_hooks.prefetch import FailureCause
 from tests.faults.callers import CALLER_FAULTS
@@ -27,7 +28,8 @@ the liver tests (`hepatotoxicity`). A fault befalls
 * the whole server, and nothing was prefetched. Without the Patient a thalidomide analogue cannot be judged: 412.
 * the whole server, while the Patient was prefetched: what the order alone tells is still said.
 
-"What the card says" are the reasons in `checkIncomplete`; – means that nothing is missing. The wall time is that of the
+"What the card says" are the reasons in `checkIncomplete`, or what the OperationOutcome of a 412 says; – means that
+nothing is missing (401 gives no reason away). The wall time is that of the
 caller, the best of up to {TRIES} calls on two shared cores; the tests allow {DEADLINE_MS} + {TOLERANCE_MS} ms.
 """
 
@@ -47,23 +49,25 @@ def render(stage: Stage) -> str:
     parts = [_HEAD]
     for scope, title in SCOPES.items():
         faults = [one for one in FAULTS.values() if scope != "one" or not one.whole_server_only]
-        rows = [_row(stage, one.title, partial(stage.call, one.key, scope)) for one in faults]
+        rows = [_row(stage, one.title, one.cause, partial(stage.call, one.key, scope)) for one in faults]
         parts.append(f"## {title[0].upper()}{title[1:]}\n\n{_COLUMNS}{''.join(rows)}")
-    callers = [_row(stage, one.title, partial(stage.call_of, one)) for one in CALLER_FAULTS.values()]
+    callers = [_row(stage, one.title, one.cause, partial(stage.call_of, one)) for one in CALLER_FAULTS.values()]
     parts.append(f"{_CALLERS}{_COLUMNS}{''.join(callers)}")
     return "\n".join(parts)
 
 
-def _row(stage: Stage, title: str, call: Callable[[], Answered]) -> str:
+def _row(stage: Stage, title: str, cause: FailureCause | None, call: Callable[[], Answered]) -> str:
     best = call()
     for _ in range(TRIES - 1):
-        if best.wall_ms <= DEADLINE_MS:
+        too_late = FailureCause.TIMEOUT.phrase in best.incomplete and cause is not FailureCause.TIMEOUT
+        if best.wall_ms <= DEADLINE_MS and not too_late:
             break
-        best = min(best, call(), key=lambda one: one.wall_ms)
+        again = call()
+        best = again if too_late else min(best, again, key=lambda one: one.wall_ms)
     cards = ", ".join(f"`{topic}`" for topic in sorted(best.cards)) or "–"
     titles = [need.title for need in stage.clinical.order_check.reader.needs.values()]
-    cells = (title, str(best.status), cards, reasons(best.incomplete, titles), f"{best.wall_ms:.0f} ms")
-    return f"| {' | '.join(cells)} |\n"
+    said = reasons(best.incomplete, titles) if best.status == HTTPStatus.OK else best.incomplete or "–"
+    return f"| {' | '.join((title, str(best.status), cards, said, f'{best.wall_ms:.0f} ms'))} |\n"
 
 
 def reasons(incomplete: str, titles: Sequence[str]) -> str:

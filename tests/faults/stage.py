@@ -94,7 +94,8 @@ class Answered:
     Attributes:
         status: HTTP status.
         cards: topic → indicator.
-        incomplete: detail of the card `checkIncomplete`, "" without one.
+        incomplete: detail of the card `checkIncomplete`, "" without one; or what the OperationOutcome says that came
+            instead of cards.
         wall_ms: from the first byte sent to the last received.
     """
 
@@ -303,8 +304,10 @@ def _post(service: str, body: dict[str, Any], token: str = "") -> Answered:
     finally:
         connection.close()
     wall_ms = (time.perf_counter() - began) * 1000
-    cards = json.loads(answer).get("cards", []) if response.status == 200 else []
-    topics = {card["source"]["topic"]["code"]: card for card in cards}
+    if response.status != 200:
+        said = json.loads(answer)["issue"][0].get("diagnostics", "")
+        return Answered(response.status, incomplete=said, wall_ms=wall_ms)
+    topics = {card["source"]["topic"]["code"]: card for card in json.loads(answer)["cards"]}
     return Answered(
         response.status,
         {topic: card["indicator"] for topic, card in topics.items()},

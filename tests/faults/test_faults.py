@@ -17,6 +17,9 @@ TRIES = 3
 TIME_FOR_DATA_MS = 350
 LIVER = "hepatotoxicity"
 FROM_THE_ORDER = {"remsSupplyLimit"}
+PATIENT_CAUSES = {"404": FailureCause.NOT_FOUND}
+"""Where reading the Patient fails for another reason than a search."""
+
 SEARCH = "creatinine and liver tests"
 
 
@@ -76,6 +79,7 @@ def test_the_whole_server(stage: Stage, fault: Fault) -> None:
     answered = call(stage, fault, "all")
     if fault.cause and not fault.reads_work:
         assert answered.status == 412
+        assert answered.incomplete.endswith(f"from a FHIR server: {PATIENT_CAUSES.get(fault.key, fault.cause).phrase}.")
         return
     assert answered.status == 200
     assert ("checkIncomplete" in answered.cards) == bool(fault.cause)
