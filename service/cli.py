@@ -23,7 +23,9 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "burden": "Count the cards of typical patients over six cycles.",
         "openapi": "Print the OpenAPI document.",
         "sandbox": "Run the demo FHIR server alone.",
+        "report": "Show whether it is used, fast and heeded.",
         "db": "Look after the database.",
+        "completion": "Make the shell complete commands and options.",
     }
 )
 """Name → one line of help. Command `x` is the attribute `x` of the module `service.commands.x`."""

@@ -23,6 +23,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 
 NAME_LENGTH = 255
@@ -120,7 +121,9 @@ feedback = Table(
     Column("reason_system", String(NAME_LENGTH), nullable=False),
     Column("reason_display", String(NAME_LENGTH), nullable=False),
     Column("comment", Text, nullable=False),
-    Column("reason", String(NAME_LENGTH), nullable=False, server_default="", comment="reason_code in our words"),
+    Column(
+        "reason", String(NAME_LENGTH), nullable=False, server_default=text("''"), comment="reason_code in our words"
+    ),
 )
 
 jti = Table(
@@ -139,5 +142,5 @@ job = Table(
     Column("name", String(64), primary_key=True),
     Column("started", UtcDateTime, nullable=False),
     Column("finished", UtcDateTime),
-    Column("result", String(NAME_LENGTH), nullable=False, server_default=""),
+    Column("result", String(NAME_LENGTH), nullable=False, server_default=text("''")),
 )

@@ -17,7 +17,9 @@ def upgrade() -> None:
     op.add_column("audit", sa.Column("version", sa.String(255), comment="of the program"))
     op.add_column(
         "feedback",
-        sa.Column("reason", sa.String(255), nullable=False, server_default="", comment="reason_code in our words"),
+        sa.Column(
+            "reason", sa.String(255), nullable=False, server_default=sa.text("''"), comment="reason_code in our words"
+        ),
     )
     op.create_table(
         "audit_chain",
@@ -33,6 +35,6 @@ def upgrade() -> None:
         sa.Column("name", sa.String(64), nullable=False),
         sa.Column("started", _INSTANT, nullable=False),
         sa.Column("finished", _INSTANT),
-        sa.Column("result", sa.String(255), nullable=False, server_default=""),
+        sa.Column("result", sa.String(255), nullable=False, server_default=sa.text("''")),
         sa.PrimaryKeyConstraint("name", name="pk_job"),
     )
