@@ -18,6 +18,8 @@ from flask import Flask, Response, request
 import cds_hooks.protocol.cards
 from cds_hooks.protocol.validation import Document, faults
 
+pytest_plugins = ("tests.log_scan",)
+
 SERVICES = "/cds-services"
 ENDPOINTS = {
     "discovery.discover": Document.DISCOVERY,

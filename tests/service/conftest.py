@@ -28,6 +28,7 @@ from service.auth.clients import Client, read_clients
 from service.config import Settings
 from service.store.database import Database, open_database
 from service.store.schema import upgrade
+from tests import planted
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 ISSUER = "https://ehr.example.org/fhir"
@@ -132,7 +133,7 @@ def claims() -> Claims:
             "aud": BASE_URL + path,
             "iat": moment,
             "exp": moment + 300,
-            "jti": uuid.uuid4().hex,
+            "jti": f"{planted.TOKEN_ID}-{uuid.uuid4().hex}",
         }
         return {name: value for name, value in {**good, **changes}.items() if value is not None}
 

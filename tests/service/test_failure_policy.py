@@ -16,6 +16,7 @@ from cds_hooks.cases.moment import NOW
 from cds_hooks.cases.run import hook_request
 from service.app import create_app
 from service.config import Settings
+from tests import planted
 
 Json = dict[str, Any]
 Post = Callable[[Json], TestResponse]
@@ -44,7 +45,14 @@ def case() -> Case:
 @pytest.fixture
 def request_body(client: FlaskClient, case: Case) -> Json:
     knowledge = client.application.extensions["lencds"].order_check.reader.knowledge
-    return copy.deepcopy(hook_request(case, knowledge))
+    return named(copy.deepcopy(hook_request(case, knowledge)))
+
+
+def named(body: Json) -> Json:
+    """Give the patient a name, a number and an address, which must appear in no log."""
+    patient = body["prefetch"]["patient"]
+    patient.update(name=planted.NAME, identifier=planted.IDENTIFIER, address=planted.ADDRESS)
+    return body
 
 
 def topics(response: TestResponse) -> dict[str, str]:

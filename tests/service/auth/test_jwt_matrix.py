@@ -27,6 +27,7 @@ from werkzeug.test import TestResponse
 from service.app import create_app
 from service.auth.caller import Refusal
 from service.config import Settings
+from tests import planted
 
 PAGE = Path(__file__).parents[3] / "docs" / "jwt-matrix.md"
 BASE = "https://cds.example.org/base"
@@ -57,7 +58,13 @@ class World:
         return BASE + self.path
 
     def claims(self, **changes: Any) -> dict[str, Any]:
-        good = {"iss": ISSUER, "aud": self.address, "iat": NOW, "exp": NOW + 300, "jti": uuid.uuid4().hex}
+        good = {
+            "iss": ISSUER,
+            "aud": self.address,
+            "iat": NOW,
+            "exp": NOW + 300,
+            "jti": f"{planted.TOKEN_ID}-{uuid.uuid4().hex}",
+        }
         return {name: value for name, value in {**good, **changes}.items() if value is not None}
 
     def signed(self, **changes: Any) -> str:
