@@ -91,8 +91,8 @@ def _clinical(settings: Settings) -> Clinical:
         raise ConfigurationError(f"the knowledge cannot be used: {error}") from error
     clients = (*settings.clients, settings.local_client)
     try:
-        for remark in check_clients(clients, clinical.order_check.reader):
-            log.warning("configuration", remark=remark)
+        for name, remark in check_clients(clients, clinical.order_check.reader):
+            log.warning("configuration of a client", client=name, reason=remark)
     except ConfigurationError:
         clinical.close()
         raise

@@ -18,7 +18,7 @@ from service.config import ConfigurationError
 _MOST_NEAR = 3
 
 
-def check_clients(clients: Iterable[Client], reader: Reader) -> list[str]:
+def check_clients(clients: Iterable[Client], reader: Reader) -> list[tuple[str, str]]:
     """Check the clients of the configuration.
 
     Args:
@@ -26,7 +26,7 @@ def check_clients(clients: Iterable[Client], reader: Reader) -> list[str]:
         reader: knowledge and data needs of this service.
 
     Returns:
-        what an administrator should know although the service starts, one sentence each.
+        name of a client and what an administrator should know of it although the service starts.
 
     Raises:
         ConfigurationError: something that is named does not exist, or must not be switched off.
@@ -35,7 +35,7 @@ def check_clients(clients: Iterable[Client], reader: Reader) -> list[str]:
     problems = [f"client '{client.name}': {problem}" for client in clients for problem in _problems(client, reader)]
     if problems:
         raise ConfigurationError(*problems)
-    return [f"client '{client.name}': {remark}" for client in clients for remark in _remarks(client, reader.knowledge)]
+    return [(client.name, remark) for client in clients for remark in _remarks(client, reader.knowledge)]
 
 
 def _problems(client: Client, reader: Reader) -> Iterator[str]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import orjson
 
@@ -87,7 +88,7 @@ def _read_item(entry: Any, path: str) -> FeedbackItem:
     reason = _object(entry.get("overrideReason")) or _object(entry.get("overrideReasons"))
     coding = _object(reason.get("reason")) or _coding_of_epic(_object(reason.get("extension")))
     return FeedbackItem(
-        card=card,
+        card=_card_id(card),
         outcome=outcome,
         outcome_time=_time(entry, path),
         accepted_suggestions=_suggestions(entry.get("acceptedSuggestions")),
@@ -96,6 +97,14 @@ def _read_item(entry: Any, path: str) -> FeedbackItem:
         reason_display=_text(coding.get("display")),
         comment=_text(reason.get("userComment")),
     )
+
+
+def _card_id(text: str) -> str:
+    """Return the uuid as cards spell it, whichever way it came back (capitals, `urn:uuid:`); other ids unchanged."""
+    try:
+        return str(UUID(text))
+    except ValueError:
+        return text
 
 
 def _required_text(entry: Mapping[str, Any], member: str, path: str) -> str:

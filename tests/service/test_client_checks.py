@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +69,8 @@ def test_what_exists_is_accepted_without_a_remark() -> None:
     ],
 )
 def test_what_an_administrator_should_know(members: Any, told: str) -> None:
-    (remark,) = check_clients([Client(name="mercy", **members)], READER)
-    assert remark.startswith("client 'mercy': ")
+    ((name, remark),) = check_clients([Client(name="mercy", **members)], READER)
+    assert name == "mercy"
     assert told in remark
 
 
@@ -83,3 +84,15 @@ def test_the_service_does_not_start(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="did you mean 'renalDose'"):
         create_app(settings)
     assert not (tmp_path / "x.sqlite3").exists()
+
+
+def test_remarks_are_logged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = Settings(
+        auth="off",
+        database_url=f"sqlite:///{tmp_path / 'x.sqlite3'}",
+        spool_dir=tmp_path / "spool",
+        clients=(Client(name="local", silent=True),),
+    )
+    create_app(settings).extensions["lencds"].close()
+    (line,) = (json.loads(line) for line in capsys.readouterr().err.splitlines() if "is silent" in line)
+    assert (line["client"], line["level"]) == ("local", "warning")
