@@ -47,6 +47,14 @@ def test_most_versions_need_no_translation(version: str, need: DataNeed) -> None
             "&_include=MedicationAdministration:medication",
         ),
         ("R5", "adverseEvents", "AdverseEvent?subject=p1&_count=50"),
+        ("R5", "researchSubjects", "ResearchSubject?patient=p1&_count=20"),
+        (
+            "DSTU2",
+            "medicationDispenses",
+            "MedicationDispense?patient=p1&_sort:desc=whenhandedover&_count=100&whenhandedover=ge2025-05-11"
+            "&_include=MedicationDispense:medication",
+        ),
+        ("DSTU2", "conditions", "Condition?patient=p1&_count=200"),
     ],
 )
 def test_where_names_differ(version: str, key: str, search: str) -> None:

@@ -21,6 +21,18 @@ def test_work_is_refused_when_the_queue_is_full_and_taken_again_later() -> None:
     workers.close()
 
 
+def test_busy_counts_what_runs_and_what_waits() -> None:
+    workers = Workers(1, waiting=1)
+    release = threading.Event()
+    futures = [workers.submit(release.wait) for _ in range(3)]
+    assert workers.busy == 2
+    release.set()
+    for future in futures:
+        assert future is None or future.result(5)
+    workers.close()
+    assert workers.busy == 0
+
+
 def test_a_piece_of_work_that_raises_gives_its_place_back() -> None:
     workers = Workers(1, waiting=0)
     for _ in range(3):
