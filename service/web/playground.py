@@ -65,6 +65,10 @@ class Playground:
                 return patient
         raise NotFound
 
+    def first_patient(self) -> SandboxPatient:
+        """Return whom to begin with: the first patient whose order brings cards."""
+        return next(patient for patient in self.patients if patient.expected_topics)
+
     def drugs(self) -> list[dict[str, Any]]:
         """Return what can be ordered: name, `medicationCodeableConcept`, and content of one unit in mg (or None)."""
         capsules = [
@@ -87,7 +91,7 @@ def playground_blueprint(playground: Playground) -> Blueprint:
     @blueprint.get("/")
     def show() -> Response:
         patient_id = request.args.get("patient")
-        patient = playground.patient(patient_id) if patient_id else playground.patients[1]
+        patient = playground.patient(patient_id) if patient_id else playground.first_patient()
         return page(
             "playground/index.html",
             patient=patient,

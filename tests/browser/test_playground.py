@@ -84,6 +84,16 @@ def test_signing_shows_the_cards_and_what_was_sent(open_patient: OpenPage, demo:
     expect(page.locator("[data-exchange=fhir] [data-note]")).to_have_text("0")
 
 
+def test_what_was_sent_can_be_copied(open_patient: OpenPage) -> None:
+    page = open_patient("severe-renal-impairment", permissions=["clipboard-read", "clipboard-write"])
+    copy = page.locator("[data-exchange=request] [data-copy]")
+    expect(copy).to_be_disabled()
+    sign(page)
+    copy.click()
+    expect(copy).to_have_text("Copied")
+    assert json.loads(page.evaluate("navigator.clipboard.readText()")) == exchange(page, "request")
+
+
 def test_without_prefetch_the_service_asks_the_fhir_server(open_patient: OpenPage) -> None:
     page = open_patient("severe-renal-impairment")
     page.get_by_label("Send the prefetch with the call").uncheck()

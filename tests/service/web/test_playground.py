@@ -71,9 +71,9 @@ def test_every_patient_has_a_page(played: FlaskClient, patient: Any) -> None:
     assert f'<h1 id="patient-title">{patient.name}</h1>' in response.text
 
 
-def test_without_a_choice_some_patient_is_shown(played: FlaskClient) -> None:
-    assert played.get("/playground/").status_code == 200
-    assert played.get("/playground/?patient=").status_code == 200
+@pytest.mark.parametrize("path", ["/playground/", "/playground/?patient="])
+def test_without_a_choice_it_begins_with_a_patient_who_gets_cards(played: FlaskClient, path: str) -> None:
+    assert '<h1 id="patient-title">Talia Moreno</h1>' in played.get(path).text
 
 
 def test_an_unknown_patient_is_not_found(played: FlaskClient) -> None:
