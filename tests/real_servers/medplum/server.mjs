@@ -3,6 +3,7 @@
 // Usage: node server.mjs <folder with node_modules>
 // Listens on a free port of the loopback interface and prints the base URL as one line when it is ready.
 // Standard input is held open by the test; when it ends, so does the server.
+// DELETE of the base URL forgets everything: searching in memory gets slow with many resources.
 
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
@@ -42,6 +43,11 @@ async function answer(request) {
   if (!url.pathname.startsWith(BASE)) {
     return [404, { resourceType: 'OperationOutcome', issue: [{ severity: 'error', code: 'not-found' }] }];
   }
+  const path = url.pathname.slice(BASE.length) || '/';
+  if (request.method === 'DELETE' && path === '/') {
+    repository.clear();
+    return [200, { resourceType: 'OperationOutcome', issue: [{ severity: 'information', code: 'informational' }] }];
+  }
   const text = await bodyOf(request);
   const isForm = (request.headers['content-type'] ?? '').startsWith('application/x-www-form-urlencoded');
   let body;
@@ -50,7 +56,6 @@ async function answer(request) {
   } else if (text) {
     body = JSON.parse(text);
   }
-  const path = url.pathname.slice(BASE.length) || '/';
   const [outcome, resource] = await router.handleRequest(
     {
       method: request.method,
