@@ -7,8 +7,9 @@ checks were incomplete when a search failed, without every rule having to say so
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -26,10 +27,11 @@ from cds_hooks.chart.conditions import (
 from cds_hooks.chart.drugs import DrugIndex
 from cds_hooks.chart.fhir import Resource, as_text, subject_id
 from cds_hooks.chart.labs import Lab, LabResult, assess, read_results
-from cds_hooks.chart.medications import MedicationFact, medication_fact, read_medications
+from cds_hooks.chart.medications import MEDICATION_TYPES, MedicationFact, medication_fact, read_medications
 from cds_hooks.chart.orders import DraftOrder, scope_of
 from cds_hooks.chart.patient import PatientFacts, read_patient
 from cds_hooks.chart.units import UnitTable
+from cds_hooks.chart.when import When
 from cds_hooks.data_needs import MEDICATION_NEEDS, PATIENT, DataNeed, Scope, data_needs
 from cds_hooks.knowledge.loader import Knowledge
 
@@ -58,9 +60,61 @@ def make_reader(knowledge: Knowledge) -> Reader:
     )
 
 
+@dataclass(frozen=True)
+class _Record:
+    """What is recorded of the patient. Each kind of fact is read on first use: many calls never ask for most of them.
+
+    `of_type` holds the resources by their type, `hcg_limits` below which and from which on hCG (IU/L) is negative and
+    positive.
+    """
+
+    now: datetime
+    birth: When | None
+    medications: tuple[MedicationFact, ...]
+    reader: Reader
+    of_type: Mapping[str, Sequence[Resource]]
+    hcg_limits: tuple[float, float]
+
+    @cached_property
+    def conditions(self) -> tuple[ConditionFact, ...]:
+        return read_conditions(self._of("Condition"), self.reader.code_sets, birth=self.birth)
+
+    @cached_property
+    def procedures(self) -> tuple[ProcedureFact, ...]:
+        return read_procedures(self._of("Procedure"), self.reader.code_sets)
+
+    @cached_property
+    def reactions(self) -> tuple[ReactionFact, ...]:
+        if not self._of("AllergyIntolerance") and not self._of("AdverseEvent"):
+            return ()
+        resources = chain.from_iterable(self.of_type.values())
+        return read_reactions(resources, self.reader.drugs, self.reader.code_sets)
+
+    @cached_property
+    def research_subjects(self) -> tuple[ResearchSubjectFact, ...]:
+        return read_research_subjects(self._of("ResearchSubject"))
+
+    @cached_property
+    def results(self) -> Mapping[str, tuple[LabResult, ...]]:
+        knowledge = self.reader.knowledge
+        negative_below, positive_from = self.hcg_limits
+        return read_results(
+            self._of("Observation"),
+            knowledge.analytes,
+            self.reader.units,
+            knowledge.qualitative,
+            now=self.now,
+            hcg_negative_below=negative_below,
+            hcg_positive_from=positive_from,
+        )
+
+    def _of(self, resource_type: str) -> Sequence[Resource]:
+        return self.of_type.get(resource_type, ())
+
+
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """One patient, one instant, one call.
+    """One patient, one instant, one call, as seen by one reader of it.
 
     Attributes:
         now: evaluation instant.
@@ -76,14 +130,9 @@ class Chart:
     drafts: tuple[DraftOrder, ...]
     gaps: Mapping[str, str]
     dropped: Mapping[str, int]
-    _reader: Reader
     _patient: PatientFacts | None
-    _medications: tuple[MedicationFact, ...]
-    _conditions: tuple[ConditionFact, ...]
-    _procedures: tuple[ProcedureFact, ...]
-    _reactions: tuple[ReactionFact, ...]
-    _research_subjects: tuple[ResearchSubjectFact, ...]
-    _results: Mapping[str, tuple[LabResult, ...]]
+    _record: _Record
+    _reader: Reader
     reads: set[str] = field(default_factory=set)
     _derived: dict[str, tuple[Any, frozenset[str]]] = field(default_factory=dict)
 
@@ -106,8 +155,19 @@ class Chart:
         return value
 
     def watched(self) -> Chart:
-        """Return the same chart with an empty record of reads."""
-        return replace(self, reads=set())
+        """Return the same chart with an empty list of reads."""
+        return Chart(
+            self.now,
+            self.hook,
+            self.drafts,
+            self.gaps,
+            self.dropped,
+            self._patient,
+            self._record,
+            self._reader,
+            set(),
+            self._derived,
+        )
 
     # --- drafts ---------------------------------------------------------------------------------------------------
 
@@ -146,7 +206,7 @@ class Chart:
         self.reads.update(MEDICATION_NEEDS)
         members = self._reader.drugs.members
         wanted = frozenset(chain.from_iterable(members(key) for key in drugs_or_classes))
-        return tuple(fact for fact in self._medications if fact.drugs & wanted)
+        return tuple(fact for fact in self._record.medications if fact.drugs & wanted)
 
     def active(self, *drugs_or_classes: str, days: int | None = None) -> tuple[MedicationFact, ...]:
         """Return what counts as in use; drafts of this call included (`topics.md` section 1).
@@ -162,36 +222,36 @@ class Chart:
         """Return the conditions in any of the code sets; the active ones, or all of them."""
         self.reads.add("conditions")
         wanted = frozenset(code_sets)
-        return tuple(fact for fact in self._conditions if fact.sets & wanted and (fact.active or not active))
+        return tuple(fact for fact in self._record.conditions if fact.sets & wanted and (fact.active or not active))
 
     def condition(self, reference: str) -> ConditionFact | None:
         """Return the condition with this `Condition/id`."""
         self.reads.add("conditions")
-        return next((fact for fact in self._conditions if fact.reference == reference), None)
+        return next((fact for fact in self._record.conditions if fact.reference == reference), None)
 
     def procedures(self, *code_sets: str) -> tuple[ProcedureFact, ...]:
         """Return the procedures done that are in any of the code sets."""
         self.reads.add("procedures")
         wanted = frozenset(code_sets)
-        return tuple(fact for fact in self._procedures if fact.sets & wanted)
+        return tuple(fact for fact in self._record.procedures if fact.sets & wanted)
 
     def reactions(self, *drugs_or_classes: str) -> tuple[ReactionFact, ...]:
         """Return allergies and adverse events attributed to the given drugs; all of them without arguments."""
         self.reads.update(("allergies", "adverseEvents"))
         if not drugs_or_classes:
-            return self._reactions
+            return self._record.reactions
         wanted = frozenset(chain.from_iterable(self._reader.drugs.members(key) for key in drugs_or_classes))
-        return tuple(fact for fact in self._reactions if fact.drugs & wanted)
+        return tuple(fact for fact in self._record.reactions if fact.drugs & wanted)
 
     def research_subjects(self) -> tuple[ResearchSubjectFact, ...]:
         """Return the studies the patient takes part in now."""
         self.reads.add("researchSubjects")
-        return tuple(fact for fact in self._research_subjects if fact.active)
+        return tuple(fact for fact in self._record.research_subjects if fact.active)
 
     def results(self, analyte: str) -> tuple[LabResult, ...]:
         """Return all results of an analyte, newest first."""
         self.reads.add(self._reader.knowledge.analytes[analyte].need)
-        return self._results.get(analyte, ())
+        return self._record.results.get(analyte, ())
 
     def lab(self, analyte: str, max_age_days: float) -> Lab:
         """Return the state of an analyte for a rule that wants a result at most `max_age_days` old."""
@@ -244,7 +304,8 @@ def build_chart(
         dropped: resources already left out for being about another patient, by type.
     """
     left_out: dict[str, int] = dict(dropped or {})
-    kept: list[Resource] = []
+    of_type: dict[str, list[Resource]] = {}
+    medicines: list[Resource] = []
     patient: PatientFacts | None = None
     for resource in resources:
         kind, subject = as_text(resource.get("resourceType")), subject_id(resource)
@@ -254,37 +315,25 @@ def build_chart(
         elif subject and subject != patient_id:
             left_out[kind] = left_out.get(kind, 0) + 1
         else:
-            kept.append(resource)
+            of_type.setdefault(kind, []).append(resource)
+            if kind in MEDICATION_TYPES or kind == "Medication":
+                medicines.append(resource)
     ours = tuple(order for order in drafts if not order.other_patient)
     for order in drafts:
         if order.other_patient and scope_of(order, reader.drugs) is not None:
             left_out["draft order"] = left_out.get("draft order", 0) + 1
     draft_ids = frozenset(as_text(order.resource.get("id")) for order in ours) - {""}
-    records, unknown_drugs = read_medications(kept, reader.drugs, draft_ids=draft_ids)
+    records, unknown_drugs = read_medications(medicines, reader.drugs, draft_ids=draft_ids)
     if unknown_drugs:
         gaps = {MEDICATION_NEEDS[0]: reader.knowledge.phrases.sentences["recordedDrugUnknown"], **gaps}
     drafted = tuple(medication_fact(order.resource, order.match, is_draft=True) for order in ours if order.match.drugs)
-    thresholds = reader.knowledge.figures
-    return Chart(
+    figures = reader.knowledge.figures
+    record = _Record(
         now=now,
-        hook=hook,
-        drafts=ours,
-        gaps=gaps,
-        dropped=left_out,
-        _reader=reader,
-        _patient=patient,
-        _medications=drafted + records,
-        _conditions=read_conditions(kept, reader.code_sets, birth=patient.birth if patient else None),
-        _procedures=read_procedures(kept, reader.code_sets),
-        _reactions=read_reactions(kept, reader.drugs, reader.code_sets),
-        _research_subjects=read_research_subjects(kept),
-        _results=read_results(
-            [resource for resource in kept if resource.get("resourceType") == "Observation"],
-            reader.knowledge.analytes,
-            reader.units,
-            reader.knowledge.qualitative,
-            now=now,
-            hcg_negative_below=thresholds["hcgNegativeBelow"].value,
-            hcg_positive_from=thresholds["hcgPositiveFrom"].value,
-        ),
+        birth=patient.birth if patient else None,
+        medications=drafted + records,
+        reader=reader,
+        of_type=of_type,
+        hcg_limits=(figures["hcgNegativeBelow"].value, figures["hcgPositiveFrom"].value),
     )
+    return Chart(now, hook, ours, gaps, left_out, patient, record, reader)

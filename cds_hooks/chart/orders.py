@@ -103,7 +103,7 @@ def read_drafts(
     chosen = None if selections is None else {reference_id(selection) for selection in selections}
     orders = []
     for draft in drafts:
-        if draft.get("resourceType") not in ORDER_TYPES or draft.get("doNotPerform") is True:
+        if as_text(draft.get("resourceType")) not in ORDER_TYPES or draft.get("doNotPerform") is True:
             continue
         if as_text(draft.get("status")) in ("entered-in-error", "cancelled"):
             continue

@@ -56,7 +56,9 @@ class When:
         return self.start > now
 
     def __str__(self) -> str:
-        return self.start.strftime("%Y-%m-%d %H:%M UTC" if self.has_time else "%Y-%m-%d")
+        if not self.has_time:
+            return self.start.date().isoformat()
+        return self.start.replace(tzinfo=None).isoformat(" ", "minutes") + " UTC"
 
 
 def parse_when(value: Any) -> When | None:
@@ -68,12 +70,12 @@ def parse_when(value: Any) -> When | None:
     match = _FORM.fullmatch(as_text(value))
     if match is None:
         return None
-    year, month, day = int(match["year"]), match["month"], match["day"]
     try:
         if match["clock"]:
             moment = datetime.fromisoformat(match[0].upper())
             moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
             return When(moment, moment, has_time=True)
+        year, month, day = int(match["year"]), match["month"], match["day"]
         first = datetime(year, int(month or 1), int(day or 1), tzinfo=UTC)
         if day:
             last = first + _DAY

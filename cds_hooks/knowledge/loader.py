@@ -11,6 +11,7 @@ import hashlib
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain, pairwise
 from pathlib import Path
 
@@ -258,6 +259,7 @@ def _check_topic(reader: KnowledgeFiles, knowledge: Knowledge, name: str, topic:
             raise KnowledgeError(file, int(line), f"wording of {name}.{key}: {error}") from error
 
 
+@lru_cache(maxsize=1024)
 def placeholders(variant: Variant) -> frozenset[str]:
     """Return the names a variant's wording expects.
 

@@ -25,7 +25,7 @@ def rems_supply_limit(chart: Chart, knowledge: Knowledge) -> Outcome:
         for order in orders:
             if chart.hook == "order-select" and not order.dose.is_entered:
                 continue
-            supply = read_supply(order.resource, strength_mg=order.strength_mg, drug_names=order.match.drugs)
+            supply = read_supply(order.resource, strength_mg=order.strength_mg, dose=order.dose)
             days, refills = supply.longest_days, supply.refills
             facts.append(_fact(order, days, supply.capsules, refills, knowledge))
             if days is not None and days_limit.holds(days):

@@ -49,7 +49,6 @@ def read_dose(order: Mapping[str, object], *, strength_mg: float | None, drug_na
     strength = as_number(strength_mg)
     if strength is not None and strength <= 0:
         strength = None
-    words = _drug_words(order, drug_names)
     rendered = as_string(order.get("renderedDosageInstruction"))
     raw = as_objects(order.get("dosageInstruction")) or as_objects(order.get("dosage"))
     if not raw and rendered:
@@ -57,6 +56,7 @@ def read_dose(order: Mapping[str, object], *, strength_mg: float | None, drug_na
     if not raw:
         return _unentered(Issue(IssueCode.NO_DOSAGE, "the order has no dosage instruction"))
     coded = [code_line(index, line, strength, rendered) for index, line in enumerate(raw)]
+    words = _drug_words(order, drug_names) if any(line.texts for line in coded) else frozenset[str]()
     shared = len(coded) > 1 and len({line.texts for line in coded}) == 1 and bool(coded[0].texts)
     text_of_order = read_text(coded[0].texts, strength, words) if shared else None
     if text_of_order is not None and not any(line.is_complete or line.amount.is_entered for line in coded):
@@ -102,7 +102,7 @@ def _drug_words(order: Mapping[str, object], drug_names: Collection[str]) -> Abs
         names += [as_string(coding.get("display")) for coding in as_objects(as_object(concept).get("coding"))]
     for reference in (order.get("medicationReference"), medication.get("reference"), medication):
         names.append(as_string(as_object(reference).get("display")))
-    words = {word for name in names for word in _WORD.findall(normalise(name)) if len(word) >= _SHORTEST_NAME}
+    words = {word for name in set(names) for word in _WORD.findall(normalise(name)) if len(word) >= _SHORTEST_NAME}
     return words - _FORM_WORDS
 
 

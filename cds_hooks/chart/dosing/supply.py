@@ -39,9 +39,15 @@ class Supply:
 
 
 def read_supply(
-    order: Mapping[str, object], *, strength_mg: float | None = None, drug_names: Collection[str] = ()
+    order: Mapping[str, object],
+    *,
+    strength_mg: float | None = None,
+    drug_names: Collection[str] = (),
+    dose: Dose | None = None,
 ) -> Supply:
     """Read days of supply and refills; `strength_mg` is mg per capsule, needed where the dose is coded in mg.
+
+    `dose`: what `read_dose` says of the same order, where that is known already.
 
     The computed days count from the first capsule to the day before the next one would be due, had there been one: 21
     capsules for days 1 to 21 of 28 last 28 days, 22 last 29, 28 last 35; 14 capsules every other day last 28 days.
@@ -58,7 +64,9 @@ def read_supply(
         capsules = quantity.mg / strength_mg
     computed = None
     if capsules is not None:
-        computed = _lasting(capsules, read_dose(resource, strength_mg=strength_mg, drug_names=drug_names), strength_mg)
+        if dose is None:
+            dose = read_dose(resource, strength_mg=strength_mg, drug_names=drug_names)
+        computed = _lasting(capsules, dose, strength_mg)
     return Supply(stated, computed, capsules, refills(resource))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from .normalise import WORD_NUMBERS, number
+from .required_words import required_words
 
 # A number that is not the tail of another number, of a fraction or of a word.
 NUM = rf"(?<![\w.,/\-])(?:\d{{1,6}}(?:\.\d{{1,6}})?|\.\d{{1,6}}|(?:{WORD_NUMBERS})\b)(?![\d.]*\d)"
@@ -170,20 +171,31 @@ Item = Unread | Marker | Ambiguous | SigAmount | SigStrength | SigTotal | RateIt
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One row of the table: a name, the pattern, what to make of a match, and an example the tests run."""
+    """One row of the table: a name, the pattern, what to make of a match, and an example the tests run.
+
+    `words`: any text the pattern matches holds one of them; empty when nothing is known.
+    """
 
     name: str
     pattern: re.Pattern[str]
     build: Callable[[re.Match[str]], Item]
     example: str
+    words: frozenset[str] = frozenset()
+
+    def finds(self, text: str) -> list[re.Match[str]]:
+        """Return the matches in a text."""
+        if self.words and not any(word in text for word in self.words):
+            return []
+        return list(self.pattern.finditer(text))
 
 
 def rule(name: str, pattern: str, build: Callable[[re.Match[str]], Item] | Item, example: str) -> Rule:
     """Return a compiled row; `build` may be the item itself when the match adds nothing to it."""
+    compiled = re.compile(pattern)
     if callable(build):
-        return Rule(name, re.compile(pattern), build, example)
+        return Rule(name, compiled, build, example, required_words(compiled))
     fixed = build
-    return Rule(name, re.compile(pattern), lambda _match: fixed, example)
+    return Rule(name, compiled, lambda _match: fixed, example, required_words(compiled))
 
 
 def in_days(count: str, unit: str | None) -> float:

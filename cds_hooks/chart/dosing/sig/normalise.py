@@ -48,6 +48,8 @@ def number(token: str) -> float:
 
 def display_text(text: str) -> str:
     """Return a sig for showing: single spaces, no control or invisible characters, spelling untouched."""
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
     visible = "".join(" " if unicodedata.category(char) == "Cc" else char for char in text)
     visible = "".join(char for char in visible if unicodedata.category(char) not in ("Cf", "Cs", "Co"))
     return _SPACES.sub(" ", visible).strip()
@@ -58,9 +60,11 @@ def normalise(text: str) -> str:
 
     Fractions such as ½ and superscripts become words no pattern knows: NFKC would turn 1½ into 11 halves.
     """
-    without = "".join(" fraction " if unicodedata.category(char) == "No" else char for char in display_text(text))
-    plain = unicodedata.normalize("NFKC", without).translate(_DASHES).translate(_QUOTES).lower()
-    plain = _SPACES.sub(" ", plain)
+    plain = display_text(text)
+    if not plain.isascii():
+        plain = "".join(" fraction " if unicodedata.category(char) == "No" else char for char in plain)
+        plain = unicodedata.normalize("NFKC", plain).translate(_DASHES).translate(_QUOTES)
+    plain = _SPACES.sub(" ", plain.lower())
     plain = _COMPOUND.sub(lambda match: f"2{_DIGIT_WORDS[match[1]]}", plain)
     plain = _PLURAL.sub(r"\1", plain)
     plain = _ABBREVIATION.sub(lambda match: match[0].replace(".", "").replace(" ", "") + " ", plain)

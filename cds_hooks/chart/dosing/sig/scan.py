@@ -79,7 +79,7 @@ def scan(text: str, drug_words: AbstractSet[str]) -> Scan:
     rest = plain
     placed: list[Placed] = []
     for row in RULES:
-        for match in list(row.pattern.finditer(rest)):
+        for match in row.finds(rest):
             placed.append(Placed(match.start(), match.end(), row.name, row.build(match)))
             rest = rest[: match.start()] + CONSUMED * len(match[0]) + rest[match.end() :]
     placed.sort(key=lambda item: item.start)
