@@ -19,7 +19,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 CACHE = HERE.parent.parent / "build" / "real-servers"
 _DOWNLOAD_S = 180
-_START_S = 120
+_START_S = 240
 
 
 class MissingError(Exception):
