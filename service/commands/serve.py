@@ -15,8 +15,9 @@ import click
 
 from service.addresses import Address, is_loopback
 from service.config import REQUEST_THREADS, ConfigurationError, Settings
+from service.stopping import STOPPING_MARK, DelayedStop
 
-APPLICATION = "service.app:create_app"
+APPLICATION = "service.worker:application"
 """What every worker runs: module and factory."""
 
 _KILL_AFTER_S = 10
@@ -31,7 +32,14 @@ HEADER_TIMEOUT_MS = 30_000
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
 @click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64), help="Worker processes.")
-def serve(host: str, port: int, workers: int) -> None:
+@click.option(
+    "--drain",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 300),
+    help="Seconds to go on answering after SIGTERM while /readyz says 'stopping'; behind a load balancer about 5.",
+)
+def serve(host: str, port: int, workers: int, drain: int) -> None:
     """Answer CDS Hooks calls.
 
     The port opens when everything is loaded; what is wrong with the configuration is said before that.
@@ -43,8 +51,9 @@ def serve(host: str, port: int, workers: int) -> None:
     where = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     guard = "LENCDS_AUTH=off: no tokens needed" if settings.auth == "off" else f"{len(settings.clients)} client(s)"
     click.echo(f"lencds: {where}/cds-services ({guard}); stop with Ctrl-C", err=True)
-    with _metrics_folder():
-        _run(host, port, workers, settings)
+    with _shared_folder() as folder:
+        stop = DelayedStop(folder / STOPPING_MARK, drain)
+        run_server(host, port, workers, settings, application=APPLICATION, stop=stop)
 
 
 def _settings(host: str, port: int) -> Settings:
@@ -84,10 +93,12 @@ def _prepare_database(settings: Settings) -> None:
     from service.store.audit_key import load_audit_key  # noqa: PLC0415
     from service.store.database import open_database  # noqa: PLC0415
     from service.store.schema import make_ready  # noqa: PLC0415
+    from service.store.spool import check_spool_folder  # noqa: PLC0415
 
     with closing(open_database(settings.database_url)) as database:
         make_ready(settings, database)
     load_audit_key(settings)
+    check_spool_folder(settings.spool_dir)
 
 
 def _refuse_taken_port(host: str, port: int) -> None:
@@ -104,7 +115,7 @@ def _refuse_taken_port(host: str, port: int) -> None:
 
 
 @contextmanager
-def _metrics_folder() -> Iterator[None]:
+def _shared_folder() -> Iterator[Path]:
     """Give the workers an empty folder to sum their metrics in; it must be named before they import the library."""
     given = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     folder = Path(given or tempfile.mkdtemp(prefix="lencds-metrics-"))
@@ -113,20 +124,38 @@ def _metrics_folder() -> Iterator[None]:
         old.unlink()
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
     try:
-        yield
+        yield folder
     finally:
         if not given:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run(host: str, port: int, workers: int, settings: Settings) -> None:
+def run_server(
+    host: str,
+    port: int,
+    workers: int,
+    settings: Settings,
+    *,
+    application: str = APPLICATION,
+    stop: DelayedStop | None = None,
+) -> None:
+    """Serve a WSGI application until interrupted.
+
+    Args:
+        host: address to listen on.
+        port: port to listen on.
+        workers: worker processes.
+        settings: how to run.
+        application: module and factory of the application.
+        stop: how SIGTERM stops it; None means at once.
+    """
     from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415
     from granian.http import HTTP1Settings  # noqa: PLC0415
     from granian.log import LogLevels  # noqa: PLC0415
     from granian.server import Server  # noqa: PLC0415
 
-    Server(
-        APPLICATION,
+    server = Server(
+        application,
         factory=True,
         address=host,
         port=port,
@@ -147,4 +176,7 @@ def _run(host: str, port: int, workers: int, settings: Settings) -> None:
             },
             "loggers": {"_granian": {"handlers": ["console"], "propagate": False}},
         },
-    ).serve()
+    )
+    if stop is not None:
+        server.on_startup(stop.install)  # by then the server's own handlers are in place
+    server.serve()

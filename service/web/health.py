@@ -14,13 +14,11 @@ from flask import Blueprint, Response, request
 
 from service.config import Settings
 from service.order_check import service_version
+from service.stopping import STOPPING_MARK
 from service.web.access import is_trusted
 from service.web.exposition import FOLDER
 
 State = Literal["warming", "ready", "stopping"]
-
-STOPPING_MARK = "stopping"
-"""File in the folder that supervisor and workers share; it is there while the service is being stopped."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ import sys
 from service.commands import serve
 serve.APPLICATION = "stub:application"
 from service.cli import main
-sys.argv = ["lencds", "serve", "--port", sys.argv[1], "--workers", "2"]
+sys.argv = ["lencds", "serve", "--port", sys.argv[1], "--workers", "2", "--drain", "2"]
 main()
 """
 PATH = "/cds-services/lenalidomide-order-sign"
@@ -78,7 +78,12 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
             time.sleep(0.05)
         yield port
         server.send_signal(signal.SIGTERM)
-        assert server.wait(30) == 0, log.read_text()
+        # Told to stop, it first says so and still answers, so that a load balancer can send calls elsewhere.
+        while server.poll() is None and (said := call(port, "GET", "/readyz")) != (503, b'{"status":"stopping"}'):
+            assert said[0] == 200
+            assert time.monotonic() < deadline + 120
+        assert call(port, "POST", PATH, b"{}")[0] == 200
+        assert server.wait(60) == 0, log.read_text()
     for line in log.read_text().splitlines()[1:]:
         json.loads(line)
 

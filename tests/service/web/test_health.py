@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from service.stopping import STOPPING_MARK
 from service.web.exposition import FOLDER
-from service.web.health import STOPPING_MARK, Component, Health
+from service.web.health import Component, Health
 
 AWAY = {"REMOTE_ADDR": "192.0.2.1"}
 ADMIN = "a-token-for-the-admin"
