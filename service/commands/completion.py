@@ -7,8 +7,8 @@ from click.shell_completion import get_completion_class
 
 
 @click.command(
-    epilog="Examples: lencds completion bash >> ~/.bashrc · lencds completion zsh >> ~/.zshrc · lencds completion fish"
-    " > ~/.config/fish/completions/lencds.fish"
+    epilog="\b\nExamples:\n  lencds completion bash >> ~/.bashrc\n  lencds completion zsh >> ~/.zshrc\n  lencds"
+    " completion fish > ~/.config/fish/completions/lencds.fish"
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context

@@ -26,7 +26,7 @@ _UPGRADED = {
 }
 
 
-@click.group(epilog="Example: LENCDS_DATABASE_URL=postgresql://lencds@db/lencds lencds db upgrade")
+@click.group(epilog="\b\nExample:\n  LENCDS_DATABASE_URL=postgresql://lencds@db/lencds lencds db upgrade")
 def db() -> None:
     """Look after the database (LENCDS_DATABASE_URL): its tables, its age, its integrity."""
 
@@ -46,7 +46,7 @@ def upgrade_command() -> None:
     click.echo(_UPGRADED[before])
 
 
-@db.command("prune", epilog="Example: LENCDS_RETENTION_DAYS=365 lencds db prune --dry-run")
+@db.command("prune", epilog="\b\nExample:\n  LENCDS_RETENTION_DAYS=365 lencds db prune --dry-run")
 @click.option("--dry-run", is_flag=True, help="Only say how much would be deleted.")
 def prune_command(dry_run: bool) -> None:
     """Delete calls and feedback older than LENCDS_RETENTION_DAYS.
@@ -65,7 +65,7 @@ def prune_command(dry_run: bool) -> None:
         click.echo(f"{pruned.calls} calls and {pruned.feedback} feedback items deleted.")
 
 
-@db.command("verify", epilog="Example: lencds db verify --against last-week.json --save this-week.json")
+@db.command("verify", epilog="\b\nExample:\n  lencds db verify --against last-week.json --save this-week.json")
 @click.option("--save", type=click.Path(dir_okay=False, path_type=Path), help="Write the ends of the chains to a file.")
 @click.option(
     "--against", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A file written by --save before."

@@ -44,7 +44,10 @@ class Call:
         return {card["source"]["topic"]["code"]: card["indicator"] for card in self.cards}
 
 
-@click.command(epilog="Nothing is kept: ports are free ones, the database is a temporary file, authentication is off.")
+@click.command(
+    epilog="Nothing is kept: ports are free ones, the database is a temporary file, authentication is off.\n\n\b\n"
+    "Examples:\n  lencds demo\n  lencds demo --once --detail"
+)
 @click.option("--once", is_flag=True, help="End after the calls instead of staying up.")
 @click.option("--detail", is_flag=True, help="Show the whole cards, not only their summaries.")
 @click.option("--port", default=0, type=click.IntRange(0, 65535), help="Port of the service; default: a free one.")

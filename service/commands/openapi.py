@@ -8,7 +8,7 @@ import orjson
 from service.openapi.document import openapi_document
 
 
-@click.command(epilog="A running service answers the same at /openapi.json.")
+@click.command(epilog="A running service answers the same at /openapi.json.\n\nExample: lencds openapi > openapi.json")
 @click.option("--base-url", default="", metavar="URL", help="Address of the service, to stand in the document.")
 def openapi(base_url: str) -> None:
     """Print what every endpoint takes and answers, as an OpenAPI 3.1 document."""

@@ -25,8 +25,8 @@ _DATE = click.DateTime(formats=["%Y-%m-%d"])
 
 
 @click.command(
-    epilog="Examples: lencds report --days 7 · lencds report --since 2026-01-01 --until 2026-04-01 --client"
-    " st-elsewhere · lencds report --csv topics > topics.csv"
+    epilog="\b\nExamples:\n  lencds report --days 7\n  lencds report --since 2026-01-01 --until 2026-04-01 --client"
+    " st-elsewhere\n  lencds report --csv topics > topics.csv"
 )
 @click.option("--days", default=30, show_default=True, type=click.IntRange(1, 36_500), help="The last so many days.")
 @click.option("--since", type=_DATE, help="From this day on (UTC) instead.")

@@ -18,7 +18,7 @@ from service.sandbox.patients import load_patients
 from service.sandbox.server import create_sandbox
 
 
-@click.command()
+@click.command(epilog="\b\nExamples:\n  lencds sandbox\n  lencds sandbox --port 0 --latency-ms 200")
 @click.option("--port", default=8090, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 for a free one.")
 @click.option(
     "--latency-ms", default=0, show_default=True, type=click.IntRange(0, 10_000), help="Delay of each answer."

@@ -26,8 +26,9 @@ HEADER_TIMEOUT_MS = 30_000
 
 
 @click.command(
-    epilog="Settings come from environment variables LENCDS_…; a wrong one is named and refused. To try it on this"
-    " machine without tokens: LENCDS_AUTH=off lencds serve"
+    epilog="Settings come from environment variables LENCDS_…; a wrong one is named and refused.\n\n\b\nExamples:\n"
+    "  LENCDS_AUTH=off lencds serve\n"
+    "  LENCDS_CONFIG=clients.toml LENCDS_BASE_URL=https://cds.example.org lencds serve --host 0.0.0.0 --drain 5"
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")

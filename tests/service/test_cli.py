@@ -38,6 +38,24 @@ def test_every_command_has_help(command: list[str]) -> None:
     assert len(result.output.splitlines()) > 4
 
 
+@pytest.mark.parametrize("command", [*([name] for name in COMMANDS), ["db", "prune"], ["db", "verify"]])
+def test_every_help_teaches_by_example(command: list[str]) -> None:
+    shown = CliRunner().invoke(lencds, [*command, "--help"]).output
+    assert f"lencds {' '.join(command)}" in shown.partition("Example")[2]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_learn_to_complete(shell: str) -> None:
+    result = CliRunner().invoke(lencds, ["completion", shell])
+    assert result.exit_code == 0
+    assert "_LENCDS_COMPLETE" in result.output
+
+
+def test_commands_and_options_are_completed() -> None:
+    environ = {"_LENCDS_COMPLETE": "bash_complete", "COMP_WORDS": "lencds re", "COMP_CWORD": "1"}
+    assert CliRunner().invoke(lencds, [], prog_name="lencds", env=environ).output.split() == ["plain,report"]
+
+
 def test_a_command_whose_module_is_missing_does_not_exist(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.cli.COMMANDS", {**COMMANDS, "fly": "Fly."})
     assert "Fly." not in CliRunner().invoke(lencds, ["--help"]).output
