@@ -48,8 +48,13 @@ Serve = Callable[..., FlaskClient]
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Serve]:
-    """Starts the service with authentication off for a client with some wishes."""
+def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
+    """Starts the service with authentication off for a client with some wishes.
+
+    It waits for the database of a slow machine, so that nothing goes to the spool.
+    """
+    monkeypatch.setattr("service.web.hooks.WRITE_LIMIT_S", 20.0)
+    monkeypatch.setattr("service.store.feedback._LIMIT_S", 20.0)
     apps: list[Flask] = []
 
     def start(database_url: str = "", **wishes: Any) -> FlaskClient:
