@@ -28,6 +28,7 @@ class Fault:
         server: which listener is asked.
         whole_server_only: it cannot befall one search alone.
         reads_work: reads are not affected, so the Patient can be had from a server that is faulty throughout.
+        takes_work: reading so far takes so much work that on a busy machine the time may be over first.
         topics: topics shown instead of the liver's when one search is affected; None follows from the cause.
     """
 
@@ -38,7 +39,13 @@ class Fault:
     server: str = "http"
     whole_server_only: bool = False
     reads_work: bool = False
+    takes_work: bool = False
     topics: frozenset[str] | None = None
+
+    def is_said_in(self, text: str) -> bool:
+        """Whether a text names the cause."""
+        causes = {self.cause, FailureCause.TIMEOUT if self.takes_work else None} - {None}
+        return any(cause.phrase in text for cause in causes if cause)
 
 
 def _listed(*faults: Fault) -> Mapping[str, Fault]:
@@ -95,7 +102,9 @@ FAULTS = _listed(
     Fault("too-short-length", "Content-Length too short", FailureCause.BAD_ANSWER, behaviours.length_too_short),
     Fault("cut-chunks", "chunked body cut off", FailureCause.UNREACHABLE, behaviours.cut_chunks),
     Fault("no-http", "not HTTP at all", FailureCause.UNREACHABLE, behaviours.not_http),
-    Fault("endless-headers", "headers without end", FailureCause.UNREACHABLE, behaviours.endless_headers),
+    Fault(
+        "endless-headers", "headers without end", FailureCause.UNREACHABLE, behaviours.endless_headers, takes_work=True
+    ),
     # --- time -------------------------------------------------------------------------------------------------------
     Fault("slow", "answer after 150 ms (no fault)", COMPLETE, behaviours.slow_but_in_time),
     Fault("silent", "request read, never answered", FailureCause.TIMEOUT, behaviours.silent),
@@ -135,7 +144,7 @@ FAULTS = _listed(
     Fault("html", "200 with an HTML page", FailureCause.BAD_ANSWER, behaviours.html),
     Fault("truncated-json", "JSON cut off", FailureCause.BAD_ANSWER, behaviours.truncated_json),
     Fault("nan", "JSON with NaN", FailureCause.BAD_ANSWER, behaviours.nan),
-    Fault("deep-json", "JSON nested 100,000 deep", FailureCause.BAD_ANSWER, behaviours.deep_json),
+    Fault("deep-json", "JSON nested 100,000 deep", FailureCause.BAD_ANSWER, behaviours.deep_json, takes_work=True),
     Fault("utf-16", "JSON in UTF-16", FailureCause.BAD_ANSWER, behaviours.utf_16),
     Fault("bad-gzip", "gzip that is none", FailureCause.BAD_ANSWER, behaviours.bad_gzip),
     Fault("nothing", "204 without content", FailureCause.BAD_ANSWER, behaviours.status(204)),
@@ -188,8 +197,10 @@ FAULTS = _listed(
         behaviours.next_origin,
         reads_work=True,
     ),
-    Fault("large", "50 MB", FailureCause.TOO_LARGE, behaviours.large),
-    Fault("large-gzip", "50 MB of spaces in 50 kB of gzip", FailureCause.TOO_LARGE, behaviours.large_gzip),
+    Fault("large", "50 MB", FailureCause.TOO_LARGE, behaviours.large, takes_work=True),
+    Fault(
+        "large-gzip", "50 MB of spaces in 50 kB of gzip", FailureCause.TOO_LARGE, behaviours.large_gzip, takes_work=True
+    ),
     # --- clocks -----------------------------------------------------------------------------------------------------
     Fault("date-off", "Date of the server a day ahead (no fault)", COMPLETE, behaviours.date_off),
     Fault("date-off-retry", "429 until a moment by a clock a day ahead", COMPLETE, behaviours.date_off_retry),
