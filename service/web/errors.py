@@ -13,7 +13,7 @@ from werkzeug.exceptions import (
     MethodNotAllowed,
     NotFound,
     RequestEntityTooLarge,
-    RequestTimeout,
+    ServiceUnavailable,
     UnsupportedMediaType,
 )
 
@@ -97,9 +97,9 @@ def _http_error(error: HTTPException, max_body_bytes: int) -> Response:
             response = outcome_response(415, "not-supported", "The body must not be compressed (Content-Encoding).")
             response.headers["Accept-Encoding"] = "identity"
             return response
-        case RequestTimeout():
-            response = outcome_response(408, "timeout", "The body did not arrive in time.")
-            response.headers["Connection"] = "close"
+        case ServiceUnavailable():
+            response = outcome_response(503, "throttled", "Too many requests are still arriving; please try again.")
+            response.headers["Retry-After"] = "1"
             return response
         case _:
             status = error.code or 500

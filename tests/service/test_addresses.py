@@ -3,6 +3,7 @@
 import pytest
 
 from service.addresses import Address, AddressError, is_loopback, is_within
+from service.auth.clients import read_clients
 
 
 @pytest.mark.parametrize(
@@ -108,3 +109,15 @@ def test_an_allowed_origin_without_path_allows_every_path() -> None:
 )
 def test_loopback(host: str, here: bool) -> None:
     assert is_loopback(host) is here
+
+
+@pytest.mark.parametrize(
+    "private", ["https://10.0.0.5/fhir", "https://[fd00::5]/fhir", "https://fhir.hospital.internal/r4"]
+)
+def test_a_private_address_counts_only_where_it_is_configured(private: str) -> None:
+    """A hospital's FHIR server usually is private: what its operator wrote is meant, what a caller sent is not."""
+    configured, problems = read_clients([{"name": "local", "fhir_servers": [private]}])
+    assert not problems
+    assert configured[0].fhir_server(private + "/Patient") is not None
+    elsewhere, _ = read_clients([{"name": "local", "fhir_servers": ["https://ehr.example.org/fhir"]}])
+    assert elsewhere[0].fhir_server(private) is None
