@@ -13,7 +13,7 @@ from service.auth.jwks import Fetch, fetch_key_set
 from service.client_checks import check_clients
 from service.clinical import Clinical
 from service.config import REQUEST_THREADS, ConfigurationError, Settings
-from service.logs import configure_logs
+from service.logs import configure_logs, reduce_uncaught
 from service.web.access import register_guard
 from service.web.body_limit import BoundedRequest
 from service.web.discovery import discovery_blueprint
@@ -44,7 +44,7 @@ def create_app(
     """Return the application, warmed up and ready to answer.
 
     Args:
-        settings: how to run; None reads them from the environment.
+        settings: how to run; None reads them from the environment, as the processes of the server do.
         clock: the present instant.
         clinical: knowledge, rules and the way to FHIR servers; None loads what the settings name.
         discovery: answer of `GET /cds-services`; None means that of the clinical part.
@@ -57,8 +57,11 @@ def create_app(
     Raises:
         ConfigurationError: it must not start like this.
     """
+    is_own_process = settings is None
     settings = Settings.load() if settings is None else settings
     configure_logs(settings.log_level)
+    if is_own_process:
+        reduce_uncaught()
     if clinical is None and hooks is None:
         clinical = _clinical(settings)
     services = assemble(settings, clock=clock, clinical=clinical, discovery=discovery, fetch_keys=fetch_keys)

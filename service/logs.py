@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import traceback
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
@@ -100,6 +101,22 @@ def configure_logs(level: str = "info") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(logging.WARNING, _LEVELS[level]))
+
+
+def reduce_uncaught() -> None:
+    """Let nothing write to standard error past the rules of this module: uncaught exceptions, warnings.
+
+    For processes that belong to the service alone; their texts may quote a request.
+    """
+    log = structlog.get_logger("uncaught")
+
+    def uncaught(error: BaseException | None) -> None:
+        log.error("uncaught exception", exc_info=error)
+
+    sys.excepthook = lambda _kind, error, _trace: uncaught(error)
+    threading.excepthook = lambda hook: uncaught(hook.exc_value)
+    sys.unraisablehook = lambda hook: uncaught(hook.exc_value)
+    logging.captureWarnings(True)
 
 
 class LibraryFormatter(logging.Formatter):

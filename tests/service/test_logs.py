@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -81,3 +83,32 @@ def test_exceptions_of_libraries(capsys: pytest.CaptureFixture[str]) -> None:
     line = last(capsys)
     assert (line["event"], line["error_type"]) == ("message", "ValueError")
     assert "Smith" not in json.dumps(line)
+
+
+LEAKS = """
+import sys, threading, warnings
+from service.logs import configure_logs, reduce_uncaught
+
+configure_logs()
+reduce_uncaught()
+thread = threading.Thread(target=lambda: 1 / len("Smith"[9:]) or open("Smith"))
+thread.start()
+thread.join()
+
+class Patient:
+    def __del__(self):
+        raise ValueError("Smith")
+
+Patient()
+warnings.warn("Smith")
+raise ValueError("Smith")
+"""
+
+
+def test_a_process_of_the_service_lets_nothing_past_the_log() -> None:
+    done = subprocess.run([sys.executable, "-c", LEAKS], capture_output=True, text=True, check=False)
+    assert done.stdout == ""
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [line.get("error_type") for line in lines] == ["ZeroDivisionError", "ValueError", None, "ValueError"]
+    assert lines[2]["logger"] == "py.warnings"
+    assert "Smith" not in done.stderr
