@@ -11,7 +11,7 @@ UV = $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test serve check lint types unit mutation coverage conformance prefetch faults cases openapi clean
+.PHONY: help demo test serve check lint types unit mutation coverage conformance prefetch faults cases openapi fuzz audit sbom clean
 
 help: ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -76,6 +76,34 @@ openapi: $(INSTALLED) ## record the examples of the OpenAPI document anew and wr
 	$(RUN)python -m service.openapi.record
 	$(RUN)lencds openapi > build/openapi.json
 	mv build/openapi.json docs/openapi.json
+
+fuzz: $(INSTALLED) ## fuzz calls, feedback and tokens deeper than the tests do, with other examples each time
+	FUZZ_DEPTH=$(or $(DEPTH),20) $(RUN)pytest -n 2 -q tests/fuzz
+
+# Tools and production dependencies in an environment of their own, so that .venv stays as it is.
+AUDIT_ENVIRONMENT := build/audit-environment
+$(AUDIT_ENVIRONMENT)/.installed: pyproject.toml uv.lock $(INSTALLED)
+	UV_PROJECT_ENVIRONMENT=$(AUDIT_ENVIRONMENT) $(UV) sync --quiet --frozen --no-install-project \
+		--python $(PYTHON) --extra audit --extra postgresql
+	@touch $@
+
+audit: $(AUDIT_ENVIRONMENT)/.installed ## look up all locked dependencies in the database of known vulnerabilities
+	@rm -f build/audit.json
+	@$(UV) export --quiet --frozen --no-emit-project --all-extras --output-file build/locked.txt >/dev/null
+	@$(AUDIT_ENVIRONMENT)/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off \
+		--requirement build/locked.txt --format json --output build/audit.json 2>build/audit.log || \
+	if test -s build/audit.json; then \
+		cat build/audit.log; echo "Known vulnerabilities were found; build/audit.json has the details."; exit 1; \
+	else \
+		tail -n 1 build/audit.log; \
+		echo "The audit was NOT done: the database of vulnerabilities (pypi.org) does not answer for every dependency."; \
+		exit 2; \
+	fi
+	@echo "No known vulnerability in the locked dependencies; build/audit.json lists them."
+
+sbom: $(AUDIT_ENVIRONMENT)/.installed ## write build/sbom.json: every runtime dependency with hashes and licence (CycloneDX)
+	@$(UV) export --quiet --frozen --no-emit-project --extra postgresql --preview-features sbom-export \
+		--format cyclonedx1.5 | $(AUDIT_ENVIRONMENT)/bin/python deploy/supply_chain/sbom.py build/sbom.json
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) .tools build .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

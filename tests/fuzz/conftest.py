@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -17,11 +17,11 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 
 @pytest.fixture
-def tally(record_property: pytest.FixtureRequest) -> Iterator[Counter[str]]:
+def tally(record_property: Callable[[str, object], None]) -> Counter[str]:
     """Counts answers by kind; shown at the end of the run."""
     counts: Counter[str] = Counter()
-    yield counts
-    record_property("answers", dict(counts.most_common()))  # type: ignore[operator]
+    record_property("answers", counts)
+    return counts
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

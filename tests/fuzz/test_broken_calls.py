@@ -19,7 +19,7 @@ REGIONS: tuple[Path, ...] = ((), ("context",), ("context", "draftOrders"), ("pre
 
 
 def test_no_damage_makes_the_service_fail(stage: Stage, tally: Counter[str]) -> None:
-    @examples(120)
+    @examples(60)
     @given(st.data(), patient_ids, st.integers(1, 3))
     def run(data: st.DataObject, patient_id: str, times: int) -> None:
         body = stage.call(patient_id)
@@ -45,7 +45,7 @@ def test_a_critical_card_stays_when_something_else_is_damaged(stage: Stage, tall
     """Or the answer says that the check was not complete. The drafts and the Patient are left alone."""
     whole = {patient_id: stage.post(stage.call(patient_id), PATIENTS[patient_id].hook).json for patient_id in ORDERED}
 
-    @examples(120)
+    @examples(60)
     @given(st.data(), st.sampled_from(sorted(name for name in ORDERED if critical(whole[name]))))
     def run(data: st.DataObject, patient_id: str) -> None:
         body = stage.call(patient_id)

@@ -28,7 +28,7 @@ def bundles(body: Json) -> list[Json]:
 
 
 def test_the_order_of_records_does_not_matter(stage: Stage, expected: dict[str, dict[str, str]]) -> None:
-    @examples(40)
+    @examples(20)
     @given(patient_ids, st.randoms(use_true_random=False))
     def run(patient_id: str, random: Any) -> None:
         body = stage.call(patient_id)
@@ -43,7 +43,7 @@ def test_the_order_of_records_does_not_matter(stage: Stage, expected: dict[str, 
 
 
 def test_records_that_come_twice_count_once(stage: Stage, expected: dict[str, dict[str, str]]) -> None:
-    @examples(40)
+    @examples(20)
     @given(patient_ids, st.data())
     def run(patient_id: str, data: st.DataObject) -> None:
         body = stage.call(patient_id)
@@ -56,7 +56,7 @@ def test_records_that_come_twice_count_once(stage: Stage, expected: dict[str, di
 
 
 def test_members_nobody_knows_do_not_matter(stage: Stage, expected: dict[str, dict[str, str]]) -> None:
-    @examples(60)
+    @examples(30)
     @given(patient_ids, st.data())
     def run(patient_id: str, data: st.DataObject) -> None:
         body = stage.call(patient_id)
@@ -80,7 +80,7 @@ def test_members_nobody_knows_do_not_matter(stage: Stage, expected: dict[str, di
 
 
 def test_characters_without_width_do_not_matter(stage: Stage, expected: dict[str, dict[str, str]]) -> None:
-    @examples(60)
+    @examples(30)
     @given(patient_ids, st.data())
     def run(patient_id: str, data: st.DataObject) -> None:
         body = stage.call(patient_id)

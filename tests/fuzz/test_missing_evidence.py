@@ -74,7 +74,7 @@ def results_of(body: Json, codes: set[str]) -> Iterator[Json]:
 def test_a_needed_result_that_cannot_be_read_is_missed(stage: Stage, tally: Counter[str], result: str) -> None:
     codes, expected = NEEDED_RESULTS[result]
 
-    @examples(30)
+    @examples(20)
     @given(st.sampled_from(ORDERED), st.data())
     def run(patient_id: str, data: st.DataObject) -> None:
         body = stage.call(patient_id)
@@ -100,7 +100,7 @@ def test_a_need_that_was_not_answered_is_said(stage: Stage, tally: Counter[str])
     keys = sorted({need.key for need in needs_of(Scope.LENALIDOMIDE, needs)} & sent - ONLY_SOMETIMES)
     assert "patient" in keys and len(keys) > 10
 
-    @examples(100)
+    @examples(60)
     @given(
         st.sampled_from(ORDERED),
         st.sets(st.sampled_from(keys), min_size=1, max_size=3),
@@ -125,7 +125,7 @@ def test_a_need_that_was_not_answered_is_said(stage: Stage, tally: Counter[str])
 
 
 def test_a_record_of_somebody_else_is_said_and_not_judged(stage: Stage) -> None:
-    @examples(60)
+    @examples(40)
     @given(st.sampled_from(ORDERED), st.data(), st.sampled_from(["Patient/somebody-else", "Patient?identifier=1"]))
     def run(patient_id: str, data: st.DataObject, somebody: str) -> None:
         body = stage.call(patient_id)

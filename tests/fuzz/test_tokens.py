@@ -118,10 +118,10 @@ def test_a_header_that_is_not_right_is_refused_though_it_is_signed(guarded: Flas
 
 def test_nothing_but_the_key_of_the_client_opens(guarded: FlaskClient, tally: Counter[str]) -> None:
     header, payload, signature = signed(HEADER, claims()).split(".")
-    secrets = [b"", b"secret", segment(HEADER)]
+    secrets = [b"secret" * 10, segment(HEADER) * 2]
     forged = [
         signed(HEADER, claims(), STRANGE_KEY),
-        *(jwt.encode(claims(), secret, "HS256", {"kid": "k"}) for secret in secrets if secret),
+        *(jwt.encode(claims(), secret, "HS256", {"kid": "k"}) for secret in secrets),
         *(f"{segment({**HEADER, 'alg': 'none'}).decode()}.{payload}.{end}" for end in ("", signature)),
         f"{header}.{payload}",
         f"{header}.{payload}.",
