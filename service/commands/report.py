@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
@@ -72,7 +73,7 @@ def _figures(period: Period) -> Usage:
     try:
         make_ready(settings, database)
         console = Console(stderr=True)
-        with console.status("Counting …") if console.is_terminal else console, database.reading() as connection:
+        with console.status("Counting …") if console.is_terminal else nullcontext(), database.reading() as connection:
             known = clients(connection)
             if period.client and period.client not in known:
                 names = ", ".join(known) or "none yet"
