@@ -7,8 +7,9 @@ from functools import partial
 from http import HTTPStatus
 
 from cds_hooks.prefetch import FailureCause
+from tests.faults.answered import Answered
 from tests.faults.callers import CALLER_FAULTS
-from tests.faults.stage import DEADLINE_MS, SCOPES, TOLERANCE_MS, Answered, Stage
+from tests.faults.stage import DEADLINE_MS, SCOPES, TOLERANCE_MS, Stage
 from tests.faults.table import FAULTS
 
 TRIES = 3

@@ -11,16 +11,14 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import jwt
-import psutil
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -32,13 +30,14 @@ from service.app import create_app
 from service.clinical import Clinical
 from service.commands.local_server import served
 from service.config import Settings
+from tests.faults.answered import PATH, Answered, post
 from tests.faults.callers import CALLER_FAULTS, TOKEN_LIFETIME_S, CallerFault
 from tests.faults.certificates import AUTHORITY, make_certificates
 from tests.faults.table import FAULTS
+from tests.faults.traces import Traces
 
 DEADLINE_MS = 450
 TOLERANCE_MS = 50
-PATH = "/cds-services/lenalidomide-order-sign"
 ROOT = Path(__file__).parents[2]
 SCOPES = {
     "one": "one search",
@@ -69,40 +68,6 @@ for each host and client, whoever else asks. The database has one thread for wha
 
 _SETTLES_IN_S = 6.0
 """A server that is still dripping after this time has had its thread let go, or the thread counts as stuck."""
-
-
-@dataclass(frozen=True)
-class Traces:
-    """What a process holds that a call could leave behind."""
-
-    threads: tuple[str, ...]
-    connections: int
-    files: int
-
-    @classmethod
-    def now(cls) -> Traces:
-        """Look at this process. Idle threads of the pool are none: there are never more than it has places."""
-        threads = (one.name for one in threading.enumerate() if not one.name.startswith("fhir"))
-        process = psutil.Process()
-        return cls(tuple(sorted(threads)), len(process.net_connections("inet")), process.num_fds())
-
-
-@dataclass(frozen=True)
-class Answered:
-    """One call as its caller saw it.
-
-    Attributes:
-        status: HTTP status.
-        cards: topic → indicator.
-        incomplete: detail of the card `checkIncomplete`, "" without one; or what the OperationOutcome says that came
-            instead of cards.
-        wall_ms: from the first byte sent to the last received.
-    """
-
-    status: int
-    cards: Mapping[str, str] = field(default_factory=dict)
-    incomplete: str = ""
-    wall_ms: float = 0.0
 
 
 class Stage:
@@ -210,7 +175,7 @@ class Stage:
         }
         if scope == "sent":
             body["prefetch"] = {"patient": self._patient}
-        return _post(self._service, body)
+        return post(self._service, body)
 
     def call_of(self, fault: CallerFault) -> Answered:
         """Sign the order once, with a token of the client, while its FHIR server has no fault.
@@ -229,7 +194,7 @@ class Stage:
             "jti": str(uuid.uuid4()),
         }
         token = jwt.encode(claims, self._key, algorithm="ES384", headers={"kid": "k"})
-        return _post(self._guarded, body, token)
+        return post(self._guarded, body, token)
 
     def tokens_elsewhere(self) -> int:
         """Return how many requests carried a token to the other origin so far."""
@@ -290,30 +255,6 @@ class Stage:
 
 def _issuer(fault: CallerFault) -> str:
     return f"https://{fault.key}.example.org"
-
-
-def _post(service: str, body: dict[str, Any], token: str = "") -> Answered:
-    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
-    connection = http.client.HTTPConnection(service.removeprefix("http://"), timeout=60)
-    content = json.dumps(body).encode()
-    began = time.perf_counter()
-    try:
-        connection.request("POST", PATH, content, headers)
-        response = connection.getresponse()
-        answer = response.read()
-    finally:
-        connection.close()
-    wall_ms = (time.perf_counter() - began) * 1000
-    if response.status != 200:
-        said = json.loads(answer)["issue"][0].get("diagnostics", "")
-        return Answered(response.status, incomplete=said, wall_ms=wall_ms)
-    topics = {card["source"]["topic"]["code"]: card for card in json.loads(answer)["cards"]}
-    return Answered(
-        response.status,
-        {topic: card["indicator"] for topic, card in topics.items()},
-        topics.get("checkIncomplete", {}).get("detail", ""),
-        wall_ms,
-    )
 
 
 @contextmanager

@@ -9,8 +9,9 @@ from collections.abc import Callable
 import pytest
 
 from cds_hooks.prefetch import FailureCause
+from tests.faults.answered import Answered
 from tests.faults.callers import CALLER_FAULTS, CallerFault
-from tests.faults.stage import DEADLINE_MS, TOLERANCE_MS, Answered, Stage
+from tests.faults.stage import DEADLINE_MS, TOLERANCE_MS, Stage
 from tests.faults.table import FAULTS, Fault
 
 TRIES = 3
