@@ -138,6 +138,14 @@ def test_calls_about_lenalidomide(document: schemathesis.BaseSchema, stage: Stag
     assert tally["200 with cards"] > tally.total() / 2
 
 
+@pytest.mark.parametrize(("path", "method"), BODIES)
+def test_compressed_bodies(document: schemathesis.BaseSchema, tally: Counter[str], path: str, method: str) -> None:
+    operation = document[path][method]
+    address, headers = {"id": "lenalidomide-order-sign"}, {"Content-Encoding": "gzip"}
+    send(operation.Case(path_parameters=address, headers=headers, body={}, media_type="application/json"), tally)
+    assert set(tally) == {"415"}
+
+
 def test_methods_that_an_address_does_not_take(document: schemathesis.BaseSchema, stage: Stage) -> None:
     for path, method in OPERATIONS:
         for other in {"GET", "POST", "PUT", "DELETE", "PATCH", "TRACE"} - {method}:
