@@ -11,7 +11,7 @@ UV = $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test serve check lint types unit mutation coverage conformance prefetch faults cases openapi fuzz audit sbom clean
+.PHONY: help demo test serve check lint types unit mutation coverage conformance prefetch faults cases openapi docs bench soak fuzz audit sbom clean
 
 help: ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -77,6 +77,10 @@ openapi: $(INSTALLED) ## record the examples of the OpenAPI document anew and wr
 	$(RUN)lencds openapi > build/openapi.json
 	mv build/openapi.json docs/openapi.json
 
+docs: $(INSTALLED) ## build the documentation into build/docs, every link checked
+	NO_MKDOCS_2_WARNING=1 UV_PROJECT_ENVIRONMENT=.tools/docs $(UV) run --quiet --frozen --python $(PYTHON) --extra docs mkdocs build --strict
+	@echo "build/docs/index.html"
+
 fuzz: $(INSTALLED) ## fuzz calls, feedback and tokens deeper than the tests do, with other examples each time
 	FUZZ_DEPTH=$(or $(DEPTH),20) $(RUN)pytest -n 2 -q tests/fuzz
 
@@ -104,6 +108,12 @@ audit: $(AUDIT_ENVIRONMENT)/.installed ## look up all locked dependencies in the
 sbom: $(AUDIT_ENVIRONMENT)/.installed ## write build/sbom.json: every runtime dependency with hashes and licence (CycloneDX)
 	@$(UV) export --quiet --frozen --no-emit-project --extra postgresql --preview-features sbom-export \
 		--format cyclonedx1.5 | $(AUDIT_ENVIRONMENT)/bin/python deploy/supply_chain/sbom.py build/sbom.json
+
+bench: $(INSTALLED) ## speed beside an empty Flask endpoint, as ratios (minutes; LONG=1 also for 100,000 calls)
+	$(RUN)python -m benchmarks $(if $(LONG),--long)
+
+soak: $(INSTALLED) ## 30 minutes of mixed load while FHIR server, database and workers fail (MINUTES=n for another time)
+	$(RUN)python -m benchmarks.soak $(if $(MINUTES),--minutes $(MINUTES))
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) .tools build .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
