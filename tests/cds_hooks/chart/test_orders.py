@@ -124,3 +124,9 @@ def test_a_draft_of_another_patient_is_marked(reader: Reader) -> None:
 def test_scopes(reader: Reader, text: str, scope: Scope | None) -> None:
     (found,) = read(reader, draft(medicationCodeableConcept={"text": text}))
     assert scope_of(found, reader.drugs) is scope
+
+
+@pytest.mark.parametrize("kind", [{}, [], None, 5, ["MedicationRequest"]])
+def test_a_draft_whose_type_is_no_text_is_left_out(reader: Reader, kind: Any) -> None:
+    good = draft(medicationCodeableConcept={"text": "lenalidomide"})
+    assert len(read(reader, {**good, "resourceType": kind}, good)) == 1

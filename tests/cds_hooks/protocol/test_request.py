@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import json
 from contextlib import suppress
+from importlib.resources import files
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from cds_hooks.protocol.request import RequestError, parse_request
 
@@ -191,3 +193,36 @@ def test_a_medication_without_id_is_known_by_the_address_of_its_entry(full_url: 
     ]
     drafts = parse_request(changed("context.draftOrders", {"entry": entries})).drafts
     assert [draft.get("id") for draft in drafts] == [identity, "own", None]
+
+
+MEMBERS = ["hook", "hookInstance", "fhirServer", "fhirAuthorization", "context"] + [
+    f"context.{name}"
+    for name in ("patientId", "userId", "encounterId", "selections", "draftOrders", "draftOrders.entry")
+]
+VALUES = st.sampled_from(
+    [None, "", "x", "order-select", "a/b", "Patient/p1", 7, True, [], [1], ["MedicationRequest/1"], {}]
+) | st.fixed_dictionaries({}, optional={"access_token": st.sampled_from(["", "t", None, 3]), "entry": st.just([])})
+
+
+@given(st.dictionaries(st.sampled_from(MEMBERS), VALUES, max_size=3), st.sets(st.sampled_from(MEMBERS), max_size=2))
+def test_the_types_demand_what_the_schema_demands(changes: dict[str, Any], removed: set[str]) -> None:
+    document = copy.deepcopy(SIGN)
+    for path, value in [*changes.items(), *((path, ...) for path in sorted(removed))]:
+        *parents, last = path.split(".")
+        node: Any = document
+        for parent in parents:
+            node = node.get(parent) if isinstance(node, dict) else None
+        if isinstance(node, dict):
+            if value is ...:
+                node.pop(last, None)
+            else:
+                node[last] = value
+    schema = json.loads(files("cds_hooks.protocol").joinpath("schemas/request.json").read_text(encoding="utf-8"))
+    tolerated = {key: document[key] for key in document if not (key.startswith("fhir") and document[key] is None)}
+    is_valid = Draft202012Validator(schema).is_valid(tolerated)
+    try:
+        parse_request(body(document))
+    except RequestError:
+        assert not is_valid
+    else:
+        assert is_valid
