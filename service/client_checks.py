@@ -77,4 +77,4 @@ def _remarks(client: Client, knowledge: Knowledge) -> Iterator[str]:
     if shared := sorted({code for system, code in codes if codes.count((system, code)) > 1}):
         yield f"several override reasons have the same code ({', '.join(shared)}); feedback cannot tell them apart"
     if client.profile == "epic" and (unmapped := sorted(knowledge.orderables.keys() - client.action_code_map.keys())):
-        yield f"action_code_map has no code of its own for {', '.join(unmapped)}; Epic may not find what to order"
+        yield f"action_code_map has no code of its own for {', '.join(unmapped)}; Epic is not told to order these"

@@ -321,4 +321,5 @@ def card_options(client: Client) -> CardOptions:
         override_code_map={ours: (to.system, to.code) for ours, to in client.override_code_map.items()},
         action_code_map={ours: (to.system, to.code) for ours, to in client.action_code_map.items()},
         disabled_topics=frozenset(client.disabled_topics),
+        fhir_version=client.fhir_version,
     )

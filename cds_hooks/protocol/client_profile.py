@@ -21,6 +21,7 @@ class ClientProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         about: which clients it is for, and why it is as it is.
         selection_behavior: the `selectionBehavior` it understands.
         medication_create: whether it can apply a `create` of a MedicationRequest, not only of a test.
+        create_by_own_codes: whether it finds what to create by its own codes alone; nothing else is suggested then.
         medication_update: whether it can apply an `update` of a MedicationRequest; without it dose advice is text.
         medication_delete: whether it can apply a `delete` of a draft.
     """
@@ -29,6 +30,7 @@ class ClientProfile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     about: str
     selection_behavior: Literal["any", "at-most-one"]
     medication_create: bool
+    create_by_own_codes: bool
     medication_update: bool
     medication_delete: bool
 
@@ -63,9 +65,11 @@ class CardOptions:
         override_code_map: our override reason code → (system, code) its site has released; "" keeps our system.
         action_code_map: our orderable key → (system, code) its EHR knows the test by.
         disabled_topics: topics it gets no cards for.
+        fhir_version: version of FHIR in which it reads the orders it is told to create.
     """
 
     profile: ClientProfile = PROFILES["generic"]
     override_code_map: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     action_code_map: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     disabled_topics: frozenset[str] = frozenset()
+    fhir_version: Literal["R4", "R4B", "R5", "STU3", "DSTU2"] = "R4"

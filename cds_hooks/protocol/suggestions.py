@@ -1,7 +1,8 @@
 """Suggestions a clinician can accept with a click: a test or drug to order, a dose to change, a draft to remove.
 
-`create` resources are built with fhir.resources, so they are valid FHIR R4B. An `update` is a copy of the draft with
-only the dose changed: real drafts do not survive a round trip through a strict model.
+`create` resources are checked with fhir.resources, so they are valid FHIR R4B; for R5 the drug or test stands one level
+deeper, and older versions, which order tests by other resources, are told to create nothing. An `update` is a copy of
+the draft with only the dose changed: real drafts do not survive a round trip through a strict model.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from cds_hooks.protocol.empty_members import without_empty
 
 MAXIMUM = 3
 """Suggestions a card may hold."""
+
+_CREATE_IN = frozenset({"R4", "R4B", "R5"})
 
 SiteCode: TypeAlias = tuple[str, str]
 """System and code under which a site orders something; the system may be empty."""
@@ -51,16 +54,19 @@ def suggestion_json(
     sentences = knowledge.phrases.sentences
     match suggestion:
         case CreateTest(orderable):
+            if not _can_create(orderable, options):
+                return None
             test = knowledge.orderables[orderable]
             order = _service_request(test, options.action_code_map.get(orderable))
-            resource = {**order, **_concerning(patient_id, user_id)}
+            resource = {**_spelled(order, "code", options), **_concerning(patient_id, user_id)}
             action = {"type": "create", "description": test.description, "resource": resource}
             return {"label": test.label, "uuid": new_uuid(), "actions": [action]}
         case CreateMedication(orderable):
-            if not options.profile.medication_create:
+            if not options.profile.medication_create or not _can_create(orderable, options):
                 return None
             medication = knowledge.orderable_medications[orderable]
             order = _medication_request(medication, options.action_code_map.get(orderable))
+            order = _spelled(order, "medicationCodeableConcept", options)
             resource = {**order, **_concerning(patient_id, user_id)}
             action = {"type": "create", "description": medication.description, "resource": resource}
             return {"label": medication.label, "uuid": new_uuid(), "actions": [action]}
@@ -78,6 +84,21 @@ def suggestion_json(
             label = sentences["removeDraft"]
             action = {"type": "delete", "description": label, "resourceId": reference_of(order)}
             return {"label": label, "uuid": new_uuid(), "actions": [action]}
+
+
+def _can_create(orderable: str, options: CardOptions) -> bool:
+    """Whether the client would find what it is told to create, and read it."""
+    if options.fhir_version not in _CREATE_IN:
+        return False
+    return orderable in options.action_code_map or not options.profile.create_by_own_codes
+
+
+def _spelled(order: dict[str, Any], concept: str, options: CardOptions) -> dict[str, Any]:
+    """Return an R4 order in the client's version: R5 has CodeableReferences where R4 has CodeableConcepts."""
+    if options.fhir_version != "R5":
+        return order
+    rest = {name: value for name, value in order.items() if name != concept}
+    return {**rest, concept.removesuffix("CodeableConcept"): {"concept": order[concept]}}
 
 
 def _identified(order: Resource) -> bool:

@@ -230,7 +230,7 @@ def test_topics_a_client_does_not_want_are_left_out() -> None:
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
 def test_a_selection_behaviour_goes_with_suggestions_and_only_with_them(profile: Any) -> None:
     update = UpdateDose(DRAFT, None, 10, 1, "10 mg once daily")
-    options = CardOptions(profile=profile)
+    options = CardOptions(profile, action_code_map={"inr": ("urn:site", "INR")})
     bare, test, dose = rendered(
         finding(), finding(suggestions=(CreateTest("inr"),)), finding(suggestions=(update,)), options=options
     )

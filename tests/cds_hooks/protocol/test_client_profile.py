@@ -19,10 +19,12 @@ plain:
   about: x
   selection_behavior: any
   medication_create: true
+  create_by_own_codes: false
   medication_update: true
   medication_delete: true
 """
 READER = make_reader(load_knowledge())
+OWN_CODES = {orderable: ("urn:site", orderable) for orderable in READER.knowledge.orderables}
 SUBJECTS = {"renal", "dose", "pregnancy", "thrombosis"}
 
 
@@ -65,7 +67,7 @@ def actions() -> dict[str, list[dict[str, Any]]]:
         name: [
             action
             for case, evaluation in evaluations
-            for card in _cards(case.patient_id, evaluation.findings, CardOptions(profile=profile))
+            for card in _cards(case.patient_id, evaluation.findings, CardOptions(profile, action_code_map=OWN_CODES))
             for suggestion in card.get("suggestions", ())
             for action in suggestion["actions"]
         ]

@@ -6,12 +6,14 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
+from fhir.resources.medicationrequest import MedicationRequest as R5MedicationRequest
 from fhir.resources.R4B.medicationrequest import MedicationRequest
 from fhir.resources.R4B.servicerequest import ServiceRequest
+from fhir.resources.servicerequest import ServiceRequest as R5ServiceRequest
 
 from cds_hooks.chart.dosing import ScheduleKind, read_dose
 from cds_hooks.chart.fhir import RXNORM
-from cds_hooks.findings import CreateTest, DeleteDraft, Suggestion, UpdateDose
+from cds_hooks.findings import CreateMedication, CreateTest, DeleteDraft, Suggestion, UpdateDose
 from cds_hooks.knowledge.loader import Knowledge, load_knowledge
 from cds_hooks.knowledge.schema import LabelDose
 from cds_hooks.protocol.client_profile import PROFILES, CardOptions
@@ -300,3 +302,31 @@ def test_a_site_may_name_its_own_code(knowledge: Knowledge) -> None:
     codings = suggestion["actions"][0]["resource"]["code"]["coding"]
     assert codings[0] == {"system": "urn:oid:1.2.3", "code": "LAB66"}
     assert codings[1]["code"] == "2160-0"
+
+
+def test_epic_is_told_to_order_only_what_its_site_has_a_code_for(knowledge: Knowledge) -> None:
+    epic = PROFILES["epic"]
+    mapped = CardOptions(epic, action_code_map={"creatinine": ("urn:site", "LAB66")})
+    assert rendered(CreateTest("creatinine"), knowledge, CardOptions(epic)) is None
+    assert rendered(CreateTest("creatinine"), knowledge, mapped) is not None
+
+
+@pytest.mark.parametrize("version", ["STU3", "DSTU2"])
+def test_versions_that_order_tests_by_other_resources_are_told_to_create_nothing(
+    version: Any, knowledge: Knowledge
+) -> None:
+    assert rendered(CreateTest("creatinine"), knowledge, CardOptions(fhir_version=version)) is None
+
+
+def test_an_order_for_r5_is_valid_there(knowledge: Knowledge) -> None:
+    options = CardOptions(fhir_version="R5")
+    for orderable in knowledge.orderables:
+        suggestion = rendered(CreateTest(orderable), knowledge, options)
+        assert suggestion is not None
+        resource = R5ServiceRequest.model_validate(suggestion["actions"][0]["resource"])
+        assert resource.code.concept.coding
+    for medication in knowledge.orderable_medications:
+        suggestion = rendered(CreateMedication(medication), knowledge, options)
+        assert suggestion is not None
+        drug = R5MedicationRequest.model_validate(suggestion["actions"][0]["resource"])
+        assert drug.medication.concept.text
