@@ -11,15 +11,15 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from cds_hooks.evaluate import Evaluation
+from cds_hooks.evaluate import Evaluation, RuleTrace
 from cds_hooks.findings import Status
 
 _COLOURS = {"critical": "red", "warning": "yellow", "info": "cyan"}
 _STATUS_STYLES = {
     Status.FIRED: "bold yellow",
+    Status.NOT_EVALUABLE: "magenta",
     Status.PASSED: "green",
     Status.NOT_APPLICABLE: "dim",
-    Status.NOT_EVALUABLE: "magenta",
 }
 
 
@@ -47,24 +47,27 @@ def cards_view(cards: Sequence[Mapping[str, Any]], *, with_detail: bool) -> Rend
     return Group(*(card_panel(card, with_detail=with_detail) for card in cards))
 
 
-def trace_view(evaluation: Evaluation) -> Table:
-    """Return every rule with what it answered, why, and the facts it saw."""
-    table = Table(title="What each rule saw", title_justify="left", show_lines=True, expand=True)
-    table.add_column("Topic", no_wrap=True)
+def trace_view(evaluation: Evaluation) -> RenderableType:
+    """Return every rule with what it answered, why, and the facts it saw; those that found something first."""
+    table = Table(title="What each rule saw", title_justify="left", box=None, show_header=False, pad_edge=False)
     table.add_column("Answer", no_wrap=True)
-    table.add_column("Reason")
-    table.add_column("Facts")
-    for trace in evaluation.trace:
-        outcome = trace.outcome
-        reason = trace.error or outcome.reason
-        if trace.suppressed_by:
-            reason += f" (not shown: {trace.suppressed_by} says it)"
-        if trace.unavailable:
-            reason += f" (could not look up: {', '.join(sorted(trace.unavailable))})"
-        facts = "\n".join(
-            f"{fact.label}: {fact.value}"
-            + "".join(f" · {extra}" for extra in (fact.when, fact.note, fact.reference) if extra)
-            for fact in outcome.facts
-        )
-        table.add_row(trace.topic, Text(outcome.status.value, style=_STATUS_STYLES[outcome.status]), reason, facts)
+    table.add_column("Topic, reason and facts")
+    statuses = list(_STATUS_STYLES)
+    for trace in sorted(evaluation.trace, key=lambda trace: statuses.index(trace.outcome.status)):
+        status = trace.outcome.status
+        table.add_row(Text(status.value, style=_STATUS_STYLES[status]), Group(*_trace_lines(trace)))
     return table
+
+
+def _trace_lines(trace: RuleTrace) -> list[Text]:
+    outcome = trace.outcome
+    reason = trace.error or outcome.reason
+    if trace.suppressed_by:
+        reason += f" (not shown: {trace.suppressed_by} says it)"
+    if trace.unavailable:
+        reason += f" (could not look up: {', '.join(sorted(trace.unavailable))})"
+    facts = [
+        " · ".join(part for part in (f"{fact.label}: {fact.value}", fact.when, fact.note, fact.reference) if part)
+        for fact in outcome.facts
+    ]
+    return [Text.assemble((trace.topic, "bold"), f"  {reason}"), *(Text(fact, style="dim") for fact in facts)]
