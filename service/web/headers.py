@@ -26,14 +26,14 @@ def register_headers(app: Flask, settings: Settings) -> None:
     A view may set its own value of any of them first (pages need another Content-Security-Policy). Browser clients of
     other origins are let in to discovery, services and feedback, and to nothing else.
     """
-    public_tls = settings.base_url.startswith("https://")
+    headers = _SECURITY
+    if settings.base_url.startswith("https://"):
+        headers = {**_SECURITY, "Strict-Transport-Security": _ONLY_TLS}
 
     @app.after_request
     def add_headers(response: Response) -> Response:
-        for name, value in _SECURITY.items():
-            response.headers.setdefault(name, value)
-        if public_tls:
-            response.headers.setdefault("Strict-Transport-Security", _ONLY_TLS)
+        given = {name.lower() for name, _ in response.headers}
+        response.headers.extend((name, value) for name, value in headers.items() if name.lower() not in given)
         if settings.cors_origins and is_for_browsers(request.path):
             _allow_origin(response, settings.cors_origins)
         return response
