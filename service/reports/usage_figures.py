@@ -62,6 +62,15 @@ class OutcomeCount:
 
 
 @dataclass(frozen=True, slots=True)
+class DayOutcome:
+    """How many calls of one day ended in one way."""
+
+    day: str
+    outcome: str
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
 class DayCards:
     """How many cards of a topic were returned on one day."""
 
@@ -138,6 +147,7 @@ class Usage:
         latency: how long they took.
         days: day by day.
         outcomes: by client, hook and outcome.
+        outcomes_by_day: by day and outcome.
         topics: by topic, most cards first.
         cards_by_day: by day and topic.
         completeness: by data need.
@@ -151,6 +161,7 @@ class Usage:
     latency: Latency
     days: tuple[DayCalls, ...] = ()
     outcomes: tuple[OutcomeCount, ...] = ()
+    outcomes_by_day: tuple[DayOutcome, ...] = ()
     topics: tuple[TopicUse, ...] = ()
     cards_by_day: tuple[DayCards, ...] = ()
     completeness: tuple[NeedCompleteness, ...] = ()

@@ -1,15 +1,14 @@
-"""SQL that the two databases spell differently: days in UTC and the members of JSON objects."""
+"""SQL that the two databases spell differently, and durations as they are counted."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import Column, ColumnElement, Dialect, Label, String
+from sqlalchemy import ColumnElement, Label, String
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
-from sqlalchemy.sql.selectable import TableValuedAlias
 
 
 class utc_day(GenericFunction[str]):  # noqa: N801  the name is that of the SQL function
@@ -21,18 +20,13 @@ class utc_day(GenericFunction[str]):  # noqa: N801  the name is that of the SQL 
 
 @compiles(utc_day, "sqlite")
 def _day_in_sqlite(element: utc_day, compiler: SQLCompiler, **options: Any) -> str:
-    return f"strftime('%Y-%m-%d', {compiler.process(element.clauses, **options)})"
+    # Instants are stored as text in UTC, the date first; date functions would read each of them anew.
+    return f"substr({compiler.process(element.clauses, **options)}, 1, 10)"
 
 
 @compiles(utc_day, "postgresql")
 def _day_in_postgresql(element: utc_day, compiler: SQLCompiler, **options: Any) -> str:
     return f"to_char({compiler.process(element.clauses, **options)} AT TIME ZONE 'UTC', 'YYYY-MM-DD')"
-
-
-def members(column: Column[Any], dialect: Dialect) -> TableValuedAlias:
-    """Return the members of a JSON object column as a table with the columns `key` and `value`."""
-    function = sqlalchemy.func.json_each if dialect.name == "sqlite" else sqlalchemy.func.json_each_text
-    return function(column).table_valued("key", "value")
 
 
 def tenths(milliseconds: ColumnElement[Any]) -> Label[Any]:

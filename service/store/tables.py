@@ -82,6 +82,11 @@ audit = Table(
     Column("rules", JSON(none_as_null=True), comment="topic → what its rule answered"),
     Column("version", String(NAME_LENGTH), comment="of the program"),
     UniqueConstraint("chain", "position"),
+    # Rows are long; counts over a period are made from this index alone.
+    Index(
+        "ix_audit_usage",
+        *("time", "client", "service_id", "hook", "outcome", "total_ms", "fhir_ms", "fhir_requests", "id"),
+    ),
 )
 
 audit_chain = Table(
@@ -103,6 +108,7 @@ card = Table(
     Column("service_id", String(NAME_LENGTH), nullable=False),
     Column("topic", String(NAME_LENGTH), nullable=False),
     Column("indicator", String(NAME_LENGTH), nullable=False),
+    Index("ix_card_usage", "audit_id", "topic", "indicator"),
 )
 
 feedback = Table(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import posixpath
 from typing import Any
 
-from flask import Blueprint, Flask, Response, render_template
+from flask import Blueprint, Flask, Response, render_template, request, url_for
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -38,8 +39,20 @@ def page(template: str, status: int = 200, **context: Any) -> Response:
     Args:
         template: its template, relative to `templates/`.
         status: HTTP status.
-        context: what the template is filled in with; every value is escaped.
+        context: what the template is filled in with; every value is escaped. `url_for` gives relative addresses.
     """
-    response = Response(render_template(template, **context), status, mimetype="text/html")
+    text = render_template(template, url_for=relative_url_for, **context)
+    response = Response(text, status, mimetype="text/html")
     response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     return response
+
+
+def relative_url_for(endpoint: str, **values: Any) -> str:
+    """Return the address of an endpoint, relative to the page that is being answered.
+
+    So links work below whatever path a proxy shows the service, and on the machine itself, where there is none.
+    """
+    path, question_mark, query = url_for(endpoint, **values).partition("?")
+    here = posixpath.dirname(request.script_root + request.path) or "/"
+    relative = posixpath.relpath(path, here)
+    return relative + ("/" if path.endswith("/") and relative != "/" else "") + question_mark + query
