@@ -42,6 +42,8 @@ from benchmarks.workload import Workload, broken, irrelevant, relevant, without_
 
 _DATABASE = "audit.sqlite3"
 _SETTLE_S = 30.0
+_MOODS = tuple(itertools.chain.from_iterable((Mood.WELL, Mood.WELL, bad) for bad in Mood if bad is not Mood.WELL))
+"""Well again after each trouble, for long enough that the circuit breaker notices."""
 _BETWEEN_KILLS_S = 10.0
 """A worker that dies within 5.5 s of its start makes granian give up, as it should in a crash loop."""
 _ATTEMPTS, _BETWEEN_S = 30, 0.5
@@ -139,15 +141,15 @@ def _topics(port: int, workload: Workload) -> frozenset[str]:
 def _trouble(result: Soak, served: Served, stub: Stub, until: float, phase_s: float) -> None:
     """Let things fail in turn until the time is over."""
     last_kill = float("-inf")
-    for number, mood in enumerate(itertools.cycle(Mood)):
+    for number, mood in enumerate(itertools.cycle(_MOODS)):
         if time.monotonic() >= until:
             break
         stub.turn(mood)
-        if number % 3 == 1:
+        if number % 4 == 1:
             with _locked(served.folder / _DATABASE):
                 result.locks += 1
                 time.sleep(min(phase_s, max(until - time.monotonic(), 0)) / 2)
-        if number % 3 == 2 and time.monotonic() - last_kill >= _BETWEEN_KILLS_S:  # noqa: PLR2004
+        if number % 4 == 2 and time.monotonic() - last_kill >= _BETWEEN_KILLS_S:  # noqa: PLR2004
             last_kill = time.monotonic()
             result.restarts_s.append(_kill_a_worker(served, number))
             result.kills += 1
@@ -249,7 +251,7 @@ def tables(result: Soak) -> list[Table]:
 @click.command()
 @click.option("--minutes", default=30.0, show_default=True, help="How long.")
 @click.option("--callers", default=6, show_default=True, help="Connections that call without pause.")
-@click.option("--phase", default=10.0, show_default=True, help="Seconds the FHIR server keeps a mood.")
+@click.option("--phase", default=20.0, show_default=True, help="Seconds the FHIR server keeps a mood.")
 @click.option("--workers", default=2, show_default=True, help="Worker processes.")
 @click.option(
     "--output", default="build", show_default=True, type=click.Path(path_type=Path), help="Folder of the files."
