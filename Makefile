@@ -11,7 +11,7 @@ UV = $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test serve check lint types unit mutation coverage conformance prefetch faults cases openapi docs bench soak fuzz audit sbom clean
+.PHONY: help demo test serve check lint types unit mutation coverage conformance uses prefetch faults cases openapi docs bench soak fuzz audit sbom clean
 
 help: ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -58,6 +58,13 @@ conformance: $(INSTALLED) ## write docs/conformance.md: what CDS Hooks asks of a
 	@mkdir -p build
 	$(RUN)python -m tests.conformance.page > build/conformance.md
 	mv build/conformance.md docs/conformance.md
+	$(RUN)python -m tests.conformance.page --tests > build/conformance_tests.yaml
+	mv build/conformance_tests.yaml service/reports/conformance_tests.yaml
+
+uses: $(INSTALLED) ## write service/reports/topic_uses.yaml: the figures each rule looks at and what it suggests
+	@mkdir -p build
+	$(RUN)python -m service.reports.topic_uses > build/topic_uses.yaml
+	mv build/topic_uses.yaml service/reports/topic_uses.yaml
 
 prefetch: $(INSTALLED) ## write docs/prefetch-sheet.md: keys and queries for EHRs that do not read discovery
 	@mkdir -p build

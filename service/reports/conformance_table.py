@@ -1,8 +1,13 @@
-"""What CDS Hooks asks for and how it is shown, as the page `docs/conformance.md`."""
+"""What CDS Hooks asks for and how it is shown, as the page `docs/conformance.md` and for the console."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from importlib import resources
+
+import msgspec
+import yaml
 
 from cds_hooks.protocol.conformance import Area, Duty
 
@@ -16,6 +21,13 @@ client of 2.0 can trip over. The rows are data (`cds_hooks/protocol/conformance.
 *Tolerate*: a client may do this, and the service bears with it. *Open*: the specification leaves it to the service.
 
 """
+
+
+@cache
+def recorded_tests() -> Mapping[str, tuple[str, ...]]:
+    """Return row id → names of the tests that show it, as recorded when the table was last written."""
+    text = resources.files("service.reports").joinpath("conformance_tests.yaml").read_text(encoding="utf-8")
+    return msgspec.convert(yaml.safe_load(text), dict[str, tuple[str, ...]])
 
 
 def conformance_markdown(areas: Iterable[Area], shown: Mapping[str, Sequence[str]]) -> str:

@@ -1,4 +1,6 @@
-"""Writes `docs/conformance.md` to standard output: `python -m tests.conformance.page`."""
+"""Writes `docs/conformance.md` to standard output, with `--tests` the names of the tests for the console:
+`python -m tests.conformance.page`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,8 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+
+import yaml
 
 from cds_hooks.protocol.conformance import duties
 from service.reports.conformance_table import conformance_markdown
@@ -36,5 +40,11 @@ def page() -> str:
     return conformance_markdown(duties(), shown_by_tests())
 
 
+def tests_file() -> str:
+    """Return the text of `service/reports/conformance_tests.yaml`: the tests are not part of the installed package."""
+    head = "# Row of the table of duties → the tests that show it. Written by make conformance.\n"
+    return head + yaml.safe_dump(shown_by_tests(), width=118)
+
+
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    sys.stdout.write(tests_file() if "--tests" in sys.argv else page())

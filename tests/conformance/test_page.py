@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cds_hooks.protocol.conformance import Area, Duty, duties
-from service.reports.conformance_table import conformance_markdown
+from service.reports.conformance_table import conformance_markdown, recorded_tests
 from tests.conformance.page import page, shown_by_tests
 
 PAGE = Path(__file__).parents[2] / "docs" / "conformance.md"
@@ -31,6 +31,11 @@ def test_no_test_carries_an_unknown_row() -> None:
 
 def test_the_page_is_up_to_date() -> None:
     assert PAGE.read_text("utf-8") == page(), "docs/conformance.md is out of date: run make conformance"
+
+
+def test_the_console_knows_the_tests() -> None:
+    shown = {row: tuple(tests) for row, tests in shown_by_tests().items()}
+    assert recorded_tests() == shown, "service/reports/conformance_tests.yaml is out of date: run make conformance"
 
 
 def test_the_lines_of_the_page() -> None:
