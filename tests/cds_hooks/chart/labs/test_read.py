@@ -49,7 +49,7 @@ def test_neither_other_systems_nor_displays_match(code: Any, read: Read, obs: Bu
     assert read(obs(ANC, 1.5, "K/uL", code=code)) == {}
 
 
-@pytest.mark.parametrize("code", [f"\u200b{ANC}", f"{ANC}\ufeff", f" {ANC} ", "７５１-8"])
+@pytest.mark.parametrize("code", [f"\u200b{ANC}", f"{ANC}\ufeff", f" {ANC} ", "\N{FULLWIDTH DIGIT SEVEN}51-8"])
 def test_characters_nobody_sees_do_not_hide_a_code(code: str, one: One, obs: Build) -> None:
     assert one(obs(ANC, 1.5, "K/uL", code=coding(("http://loinc.org", code)))).value == 1.5
 
