@@ -129,6 +129,11 @@ def test_metrics_are_those_the_service_has() -> None:
     assert {name for name in rows(MONITORING) if name.startswith("lencds_")} == asked_for | counted
 
 
+def test_no_table_has_two_rows_for_one_metric() -> None:
+    named = re.findall(r"^\| `(lencds_\w+)`", (ROOT / MONITORING).read_text("utf-8"), re.MULTILINE)
+    assert len(named) == len(set(named))
+
+
 def test_phases_and_reasons_are_those_the_service_counts() -> None:
     assert rows(MONITORING)["lencds_phase_seconds"][1].split(", ") == list(PHASES)
     rotation = (ROOT / "docs/operations/runbooks/key-rotation.md").read_text("utf-8")
