@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from tests.documentation.pages import DOCS, PAGES, ROOT, anchors, links
+from tests.documentation.pages import DOCS, PAGES, ROOT, anchors, code, links
 
 SITE = yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))
 LARGEST_PICTURE = 300 * 1024
+IN_THE_TREE = re.compile(r"(?:benchmarks|cds_hooks|deploy|docs|service|tests)/\S*")
 
 
 def in_navigation(entry: Any) -> Iterator[str]:
@@ -46,6 +48,12 @@ def test_pages_of_the_site_link_within_the_site(page: str) -> None:
         if not urlsplit(link).scheme and not ((ROOT / page).parent / urlsplit(link).path).resolve().is_relative_to(DOCS)
     ]
     assert not outside
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_and_folders_that_are_named_are_there(page: str) -> None:
+    named = {piece.partition("::")[0] for piece in code(page) if IN_THE_TREE.fullmatch(piece)}
+    assert not {name for name in named if not (ROOT / name).exists() and not any(ROOT.glob(name))}
 
 
 def test_navigation_has_every_page_once() -> None:
