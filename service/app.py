@@ -16,6 +16,7 @@ from service.config import REQUEST_THREADS, ConfigurationError, Settings
 from service.logs import configure_logs, reduce_uncaught
 from service.web.access import register_guard
 from service.web.body_limit import BoundedRequest
+from service.web.console.blueprint import register_console
 from service.web.discovery import discovery_blueprint
 from service.web.errors import register_errors
 from service.web.feedback import feedback_blueprint
@@ -82,6 +83,8 @@ def create_app(
         (hooks or hooks_blueprint)(services),
     ):
         app.register_blueprint(blueprint)
+    if services.clinical is not None:
+        register_console(app, services)
     services.health.state = "ready"
     return app
 

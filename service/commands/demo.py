@@ -124,6 +124,7 @@ def _summary(console: Console, results: list[tuple[SandboxPatient, Call, Call]])
 def _urls(console: Console, running: DemoService) -> None:
     lines = (
         f"Playground {running.playground_url}",
+        f"Console    {running.console_url}",
         f"Service    {running.url}/cds-services",
         f"Health     {running.url}/health",
         f"Metrics    {running.url}/metrics",

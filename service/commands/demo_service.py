@@ -23,6 +23,7 @@ from service.commands.local_server import served
 from service.config import Settings
 from service.sandbox.patients import SandboxPatient, load_patients
 from service.sandbox.server import Sandbox, create_sandbox
+from service.web.console.blueprint import PATH as CONSOLE_PATH
 from service.web.pages.rendering import register_pages
 from service.web.playground import PATH, Playground, playground_blueprint
 from service.wiring import Clock, Services, utc_now
@@ -52,6 +53,11 @@ class DemoService:
     def playground_url(self) -> str:
         """Address of the playground."""
         return self.url + PATH
+
+    @property
+    def console_url(self) -> str:
+        """Address of the console; on this machine it asks for no login."""
+        return self.url + CONSOLE_PATH
 
 
 @contextmanager

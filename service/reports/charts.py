@@ -27,6 +27,7 @@ Colours = Mapping[str, str]
 _WIDTH = 720
 _ROW = 24
 _LABEL = 260
+_LONGEST_LABEL = 38
 _COUNT = 60
 _HEIGHT = 220
 _AXIS = 36
@@ -67,7 +68,7 @@ def bars(title: str, rows: Sequence[Bar], colours: Colours = INDICATOR_COLOURS) 
     drawn = []
     for number, row in enumerate(rows):
         top = number * _ROW
-        drawn.append(f'<text x="{_LABEL - 8}" y="{top + 16}" text-anchor="end">{escape(row.label)}</text>')
+        drawn.append(f'<text x="{_LABEL - 8}" y="{top + 16}" text-anchor="end">{escape(_fitting(row.label))}</text>')
         starts = [0.0, *accumulate(row.parts.values())]
         for (name, value), start in zip(row.parts.items(), starts, strict=False):
             if value:
@@ -88,7 +89,7 @@ def columns(title: str, rows: Sequence[Bar], colours: Colours = INDICATOR_COLOUR
     """
     most = _round_up(max((row.total for row in rows), default=0) or 1)
     step = (_WIDTH - _LEFT) / max(1, len(rows))
-    drawn = [*_grid(most, ""), *_axis([row.label for row in rows], step)]
+    drawn = [*_grid(most), *_axis([row.label for row in rows], step)]
     for number, row in enumerate(rows):
         x, bottom = _LEFT + number * step, float(_HEIGHT + _TOP)
         for name, value in row.parts.items():
@@ -114,12 +115,12 @@ def lines(
         labels: what stands below the points, from left to right.
         values: name of a line → its values, one for each label.
         colours: of the lines.
-        unit: unit of the values.
+        unit: unit of the values; the points tell it.
     """
     found = [value for line in values.values() for value in line if value is not None]
     most = _round_up(max(found, default=0) or 1)
     step = (_WIDTH - _LEFT) / max(1, len(labels))
-    drawn = [*_grid(most, unit), *_axis(labels, step)]
+    drawn = [*_grid(most), *_axis(labels, step)]
     for number, (name, line) in enumerate(values.items()):
         colour = colours.get(name, PLAIN_COLOUR)
         places = [
@@ -144,13 +145,12 @@ def swatch(colour: str) -> Markup:
     return Markup('<svg class="swatch" viewBox="0 0 10 10" aria-hidden="true">{}</svg>').format(square)
 
 
-def _grid(most: float, unit: str) -> list[str]:
+def _grid(most: float) -> list[str]:
     drawn = []
     for tick in range(_TICKS + 1):
         y = _HEIGHT - _HEIGHT * tick / _TICKS + _TOP
-        label = _number(most * tick / _TICKS) + (f" {unit}" if unit and tick == _TICKS else "")
         drawn.append(f'<line x1="{_LEFT}" x2="{_WIDTH}" y1="{y:.1f}" y2="{y:.1f}" class="grid"/>')
-        drawn.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{escape(label)}</text>')
+        drawn.append(f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{_number(most * tick / _TICKS)}</text>')
     return drawn
 
 
@@ -183,13 +183,19 @@ def _rectangle(place: str, width: float, height: float, row: Bar, name: str, col
     return f'<rect {place} width="{width:.1f}" height="{height:.1f}" fill="{colour}"><title>{told}</title></rect>'
 
 
+def _fitting(label: str) -> str:
+    """Return a label no longer than the room beside the bars; the bars tell the whole of it."""
+    return label if len(label) <= _LONGEST_LABEL else label[: _LONGEST_LABEL - 1].rstrip() + "…"
+
+
 def _number(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
 
 
 def _round_up(value: float) -> float:
-    """Return the next number that divides into quarters well."""
-    size = 1.0
+    """Return the next number that divides into quarters well: into whole ones from 4 on."""
+    size = 1
     while size * 10 < value:
         size *= 10
-    return next(step * size for step in (1, 2, 4, 5, 8, 10, 20) if step * size >= value)
+    limits = (round(step * size, 1) for step in (1, 2, 3.2, 4, 6, 8, 10, 12))
+    return next(limit for limit in limits if limit >= value and (limit < _TICKS or limit % _TICKS == 0))

@@ -58,12 +58,20 @@ def test_all_write_to_the_same_database(running: DemoService) -> None:
 
 def test_only_the_demo_has_a_playground(running: DemoService) -> None:
     assert requests.get(running.playground_url, timeout=TIMEOUT_S).status_code == 200
-    for path in ("/ehr/epic/playground/", "/ehr/epic/assets/base.css"):
-        assert requests.get(running.url + path, timeout=TIMEOUT_S).status_code == 404
+    assert requests.get(running.url + "/ehr/epic/playground/", timeout=TIMEOUT_S).status_code == 404
+
+
+def test_the_console_shows_the_calls_of_the_demo(running: DemoService) -> None:
+    labels(running, "/ehr/epic")
+    page = requests.get(running.console_url + "calls/", timeout=TIMEOUT_S)
+    assert page.status_code == 200
+    assert "Dose and renal function" in page.text
+    assert "Access-Control-Allow-Origin" not in page.headers
 
 
 def test_the_command_says_where_the_playground_is() -> None:
     result = CliRunner().invoke(demo, ["--once"])
     assert result.exit_code == 0, result.output
     assert "/playground/" in result.output
+    assert "/console/" in result.output
     assert "missing:" not in result.output

@@ -43,6 +43,7 @@ def played(playground: Playground) -> Iterator[FlaskClient]:
     register_pages(app)
     app.register_blueprint(playground_blueprint(playground))
     app.add_url_rule("/cds-services", "discovery.discover", lambda: "")
+    app.add_url_rule("/console/", "console.overview", lambda: "")
     yield app.test_client()
 
 
