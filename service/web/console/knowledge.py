@@ -38,6 +38,7 @@ def register_knowledge(blueprint: Blueprint, services: Services) -> None:
     knowledge = reader.knowledge
     rules = {rule.topic: rule for rule in RULES}
     rows = numbers(knowledge)
+    waiting = sum(row.verified is False for row in rows)
     users = topics_of_figures()
     sets = code_sets(knowledge)
 
@@ -50,7 +51,8 @@ def register_knowledge(blueprint: Blueprint, services: Services) -> None:
             scopes={topic: _scopes(rule) for topic, rule in rules.items()},
             unverified={topic: _unverified(knowledge, uses) for topic, uses in topic_uses().items()},
             cases=cases_by_topic(),
-            knowledge=knowledge,
+            waiting=waiting,
+            version=knowledge.version,
         )
 
     @blueprint.get("/knowledge/topics/<topic>")
@@ -90,7 +92,7 @@ def register_knowledge(blueprint: Blueprint, services: Services) -> None:
             only_unverified=only_unverified,
             shown=len(shown),
             all=len(rows),
-            unverified=sum(row.verified is False for row in rows),
+            unverified=waiting,
         )
 
     @blueprint.get("/knowledge/codes/")
