@@ -24,7 +24,8 @@ MONITORING = "docs/operations/monitoring.md"
 SETTINGS = {*_READERS, "LENCDS_CONFIG"}
 OF_TESTS = {"LENCDS_TEST_HAPI", "LENCDS_SCREENSHOTS"}
 """Variables of the tests, which the service does not know."""
-TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
+TARGETS = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
 CLIENT_KEYS = [key for key in Client.__struct_fields__ if key != "loopback_fhir_servers"]
 
 
@@ -67,6 +68,11 @@ def rows(page: str) -> dict[str, list[str]]:
 def test_make_targets_exist(page: str) -> None:
     named = {target for piece in code(page) for target in re.findall(r"(?:^|\s)make ([a-z]+)", piece)}
     assert not named - TARGETS
+
+
+def test_every_target_is_described() -> None:
+    described = {name.removeprefix("make ") for name in rows("docs/command-line.md") if name.startswith("make ")}
+    assert set(re.findall(r"^([a-z]+):.*##", MAKEFILE, re.MULTILINE)) - {"help"} <= described
 
 
 @pytest.mark.parametrize("page", PAGES)
