@@ -17,18 +17,18 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 
 @pytest.fixture
-def tally(record_property: Callable[[str, object], None]) -> Counter[str]:
+def tally(record_property: Callable[[str, object], None]) -> Iterator[Counter[str]]:
     """Counts answers by kind; shown at the end of the run."""
     counts: Counter[str] = Counter()
-    record_property("answers", counts)
-    return counts
+    yield counts
+    record_property("answers", dict(counts))  # a plain one, so that a process of several can send it
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Show what the fuzz tests were answered."""
     lines = [
         f"{report.nodeid.rpartition('::')[2]}: {', '.join(f'{count} × {kind}' for kind, count in value.items())}"
-        for report in terminalreporter.stats.get("passed", ())
+        for report in terminalreporter.stats.get("", ())  # set-ups and tear-downs that passed
         for name, value in report.user_properties
         if name == "answers"
     ]
