@@ -18,6 +18,9 @@ from service.reports.usage_figures import AT_HAND, INCOMPLETE, NeedCompleteness
 from service.reports.usage_queries import utc_day
 from service.store.tables import audit
 
+_APART = "\x1f"
+"""Stands nowhere in JSON."""
+
 
 @dataclass(frozen=True, slots=True)
 class CallContents:
@@ -41,21 +44,23 @@ def call_contents(connection: Connection, within: Callable[[Select[Any]], Select
         connection: of `Database.reading`.
         within: limits a query to the calls of a period.
     """
-    as_text = [sqlalchemy.cast(column, Text) for column in (audit.c.topics, audit.c.sources)]
-    query: Any = sqlalchemy.select(utc_day(audit.c.time), as_text[0], as_text[1])
+    # One text for each row: counting them is then the cheapest thing that can be done with so many.
+    columns = (utc_day(audit.c.time), *(sqlalchemy.cast(column, Text) for column in (audit.c.topics, audit.c.sources)))
+    query: Any = sqlalchemy.select(columns[0] + _APART + columns[1] + _APART + columns[2])
     topics: Counter[tuple[str, str]] = Counter()
     sources: Counter[str] = Counter()
-    for rows in connection.execute(within(query)).partitions():
-        topics.update((row[0], row[1]) for row in rows)
-        sources.update(row[2] for row in rows)
+    for text, calls in Counter(connection.execute(within(query)).scalars()).items():
+        day, topics_text, sources_text = text.split(_APART)
+        topics[day, topics_text] += calls
+        sources[sources_text] += calls
     found: Counter[str] = Counter()
     incomplete: Counter[str] = Counter()
-    for (on, text), calls in topics.items():
+    for (day, text), calls in topics.items():
         names = orjson.loads(text)
         for name in names:
             found[name] += calls
         if INCOMPLETE in names:
-            incomplete[on] += calls
+            incomplete[day] += calls
     return CallContents(dict(found), dict(incomplete), _completeness(sources))
 
 

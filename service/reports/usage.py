@@ -37,7 +37,8 @@ def usage(connection: Connection, period: Period) -> Usage:
         period: which calls.
     """
     contents = call_contents(connection, lambda query: _within(query, period))
-    by_day = outcomes_by_day(connection, period)
+    counted = _outcomes(connection, period)
+    by_day = _day_outcomes(counted)
     days, overall = _days(connection, period, by_day, contents.incomplete)
     cards = _cards(connection, period)
     return Usage(
@@ -47,7 +48,7 @@ def usage(connection: Connection, period: Period) -> Usage:
         incomplete=sum(day.incomplete for day in days),
         latency=overall,
         days=days,
-        outcomes=outcomes(connection, period),
+        outcomes=_client_outcomes(counted),
         outcomes_by_day=by_day,
         topics=_topics(connection, period, contents.found, cards),
         cards_by_day=_by_day(cards),
@@ -56,18 +57,25 @@ def usage(connection: Connection, period: Period) -> Usage:
     )
 
 
-def outcomes(connection: Connection, period: Period) -> tuple[OutcomeCount, ...]:
-    """Count calls by client, hook and outcome."""
-    group = (audit.c.client, audit.c.hook, audit.c.outcome)
-    query = sqlalchemy.select(*group, func.count()).group_by(*group).order_by(*group)
-    return tuple(OutcomeCount(*row) for row in connection.execute(_within(query, period)))
+def _outcomes(connection: Connection, period: Period) -> Counter[tuple[str, str, str, str]]:
+    """Count calls by day, client, hook and outcome."""
+    group = (utc_day(audit.c.time), audit.c.client, audit.c.hook, audit.c.outcome)
+    rows = connection.execute(_within(sqlalchemy.select(*group, func.count()).group_by(*group), period))
+    return Counter({(day, client, hook, outcome): calls for day, client, hook, outcome, calls in rows})
 
 
-def outcomes_by_day(connection: Connection, period: Period) -> tuple[DayOutcome, ...]:
-    """Count calls by day and outcome."""
-    day = utc_day(audit.c.time).label("day")
-    query = sqlalchemy.select(day, audit.c.outcome, func.count()).group_by(day, audit.c.outcome)
-    return tuple(DayOutcome(*row) for row in connection.execute(_within(query.order_by(day, audit.c.outcome), period)))
+def _client_outcomes(counted: Counter[tuple[str, str, str, str]]) -> tuple[OutcomeCount, ...]:
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for (_, client, hook, outcome), calls in counted.items():
+        counts[client, hook, outcome] += calls
+    return tuple(OutcomeCount(*group, calls) for group, calls in sorted(counts.items()))
+
+
+def _day_outcomes(counted: Counter[tuple[str, str, str, str]]) -> tuple[DayOutcome, ...]:
+    counts: Counter[tuple[str, str]] = Counter()
+    for (day, _, _, outcome), calls in counted.items():
+        counts[day, outcome] += calls
+    return tuple(DayOutcome(*group, calls) for group, calls in sorted(counts.items()))
 
 
 def _cards(connection: Connection, period: Period) -> tuple[tuple[str, str, str, int], ...]:

@@ -108,7 +108,7 @@ card = Table(
     Column("service_id", String(NAME_LENGTH), nullable=False),
     Column("topic", String(NAME_LENGTH), nullable=False),
     Column("indicator", String(NAME_LENGTH), nullable=False),
-    Index("ix_card_usage", "audit_id", "topic", "indicator"),
+    Index("ix_card_usage", "audit_id", "topic", "indicator", "uuid", "client"),
 )
 
 feedback = Table(
@@ -130,6 +130,7 @@ feedback = Table(
     Column(
         "reason", String(NAME_LENGTH), nullable=False, server_default=text("''"), comment="reason_code in our words"
     ),
+    Index("ix_feedback_usage", "card", "client", "outcome", "reason"),
 )
 
 jti = Table(

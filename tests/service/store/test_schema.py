@@ -68,7 +68,7 @@ def test_migrations_make_what_the_tables_say(settings: Settings, empty: Database
 def test_a_missing_migration_would_be_noticed(settings: Settings, empty: Database) -> None:
     upgrade(settings, empty)
     with empty.engine.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE feedback DROP COLUMN reason")
+        connection.exec_driver_sql("ALTER TABLE feedback DROP COLUMN comment")
     assert differences(empty) != []
 
 

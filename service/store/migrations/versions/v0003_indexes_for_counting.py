@@ -1,4 +1,4 @@
-"""Indexes from which calls and cards of a period are counted without reading the rows themselves."""
+"""Indexes from which calls, cards and answers of a period are counted without reading the rows themselves."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ _COUNTED = ["time", "client", "service_id", "hook", "outcome", "total_ms", "fhir
 
 
 def upgrade() -> None:
-    """Add two indexes. Those that begin with the same column stay for the version before."""
+    """Add indexes. Those that begin with the same column stay for the version before."""
     op.create_index("ix_audit_usage", "audit", _COUNTED)
-    op.create_index("ix_card_usage", "card", ["audit_id", "topic", "indicator"])
+    op.create_index("ix_card_usage", "card", ["audit_id", "topic", "indicator", "uuid", "client"])
+    op.create_index("ix_feedback_usage", "feedback", ["card", "client", "outcome", "reason"])
