@@ -24,6 +24,7 @@ from service.web.pages.rendering import page
 from service.wiring import Services
 
 _PLACEHOLDER = re.compile(r"\{([a-z_0-9]+)\}")
+_BREAK = re.compile(r"(?<!\n)\n(?!\n)")
 _URGENCY = ("critical", "warning", "info")
 _SCOPES = {
     Scope.LENALIDOMIDE: "lenalidomide",
@@ -65,7 +66,7 @@ def register_knowledge(blueprint: Blueprint, services: Services) -> None:
             "console/knowledge/topic.html",
             code=topic,
             topic=one,
-            rule=inspect.getdoc(rule.judge) if rule else "",
+            rule=_about(rule) if rule else "",
             scopes=_scopes(rule) if rule else (),
             guidance=_cited(knowledge, one.guidance),
             statements=[(key, knowledge.statements[key]) for key in one.statements],
@@ -155,6 +156,11 @@ def _indicators(knowledge: Knowledge) -> dict[str, list[str]]:
     """Return topic → the indicators of its wordings, most urgent first."""
     found = {key: {variant.indicator for variant in topic.variants.values()} for key, topic in knowledge.topics.items()}
     return {key: [word for word in _URGENCY if word in words] for key, words in found.items()}
+
+
+def _about(rule: Rule) -> str:
+    """Return what a rule says of itself, each paragraph on one line."""
+    return _BREAK.sub(" ", inspect.getdoc(rule.judge) or "")
 
 
 def _scopes(rule: Rule) -> tuple[str, ...]:
