@@ -398,6 +398,26 @@ def test_numbers_stay_numbers(value: Any) -> None:
     assert neutral(value) == value
 
 
+# --- Both databases ---------------------------------------------------------------------------------------------------
+
+
+def test_both_databases_fill_the_pages(store_settings: Settings, clinical: Clinical) -> None:
+    app = create_app(store_settings, clock=lambda: NOW, clinical=clinical)
+    services: Services = app.extensions["lencds"]
+    try:
+        plant_calls(services, 8)
+        web = app.test_client()
+        assert "Calls 8 " in text_of(web.get("/console/"))
+        assert "Neutropenia" in text_of(web.get("/console/calls/?topic=neutropenia&client=st-elsewhere"))
+        assert "wording hold" in text_of(web.get(f"/console/calls/{identifier('call 1')}"))
+        assert len(exported(web, "calls")) == 8
+        assert exported(web, "calls")[-2]["topics"] == "neutropenia: critical; counselling: info"
+        assert len(exported(web, "cards")) == 11
+        assert len(exported(web, "overrides")) == 2
+    finally:
+        services.close()
+
+
 # --- The database is away ---------------------------------------------------------------------------------------------
 
 

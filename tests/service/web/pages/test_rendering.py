@@ -7,7 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 import service.web.pages
-from service.web.pages.rendering import CONTENT_SECURITY_POLICY, page, register_pages
+from service.web.pages.rendering import CONTENT_SECURITY_POLICY, page, register_pages, relative_url_for
 
 FOLDER = Path(service.web.pages.__file__).parent
 STATIC = sorted(path.relative_to(FOLDER / "static") for path in (FOLDER / "static").rglob("*.*"))
@@ -71,3 +71,16 @@ def test_colours_stand_in_the_tokens_alone() -> None:
         if file.suffix == ".css" and file.name != "tokens.css":
             text = (FOLDER / "static" / file).read_text()
             assert "#" not in "".join(line.partition(":")[2] for line in text.splitlines() if ":" in line), file
+
+
+@pytest.mark.parametrize("prefix", ["", "/base"])
+@pytest.mark.parametrize(("here", "there", "link"), [
+    ("/a/", "/a/", "./"), ("/a/", "/a/b", "b"), ("/a/b", "/a/", "./"), ("/a/b/c", "/a/", "../"), ("/a/", "/", "../"),
+    ("/a/b/", "/a/b/c", "c"), ("/a/b", "/x/y/", "../x/y/"), ("/", "/a/", "a/"), ("/a/b/c", "/a/b/", "./"),
+])  # fmt: skip
+def test_links_are_relative(prefix: str, here: str, there: str, link: str) -> None:
+    app = Flask("pages", static_folder=None)
+    app.add_url_rule(there, "there", lambda: "")
+    with app.test_request_context(here, base_url=f"https://cds.example.org{prefix}"):
+        assert relative_url_for("there") == link
+        assert relative_url_for("there", q="a/b?") == link + "?q=a/b?"
