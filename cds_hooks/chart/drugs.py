@@ -146,6 +146,10 @@ class DrugIndex:
         words = f"{route_and_form} {_form_of(medication)}"
         return _merge([self._identify_concept(concept, words) for concept in _concepts(medication)])
 
+    def depends_on_form(self, drugs: frozenset[str]) -> bool:
+        """Whether words for route, site or dose form may still tell that one of these drugs is not meant."""
+        return not self._blocked.keys().isdisjoint(drugs)
+
     def identify_text(self, text: str) -> DrugMatch:
         """Identify the drugs a text names."""
         text = as_text(text)

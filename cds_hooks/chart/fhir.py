@@ -48,14 +48,14 @@ def as_mapping(value: Any) -> Mapping[str, Any]:
     """Return `value` if it is a JSON object, else an empty one."""
     if type(value) is dict:  # what JSON decodes to; asking for any Mapping costs five times as much
         return value
-    return value if isinstance(value, Mapping) else {}
+    return value if value is not None and isinstance(value, Mapping) else {}
 
 
 def as_list(value: Any) -> list[Any]:
     """Return `value` as a list: itself, or wrapped if it is a single object (STU3 and Epic send both), or empty."""
     if isinstance(value, list):
         return value
-    return [value] if isinstance(value, Mapping) else []
+    return [value] if value is not None and isinstance(value, Mapping) else []
 
 
 def as_text(value: Any) -> str:

@@ -105,12 +105,18 @@ def identify_medication(
         The match, and whether the drug stayed unknown because a bare reference could not be followed and its
         display text says nothing.
     """
-    found = medication_of(order, medications)
-    if found.concept is not None:
-        return index.identify(found.concept, route_and_form=route_and_form(order, found.concept)), False
-    words = route_and_form(order, None)
-    match = index.identify({"text": found.display}, route_and_form=words) if found.display else NO_MATCH
-    return match, bool(found.reference) and not found.display
+    return match_medication(order, medication_of(order, medications), index)
+
+
+def match_medication(order: Resource, found: MedicationReference, index: DrugIndex) -> tuple[DrugMatch, bool]:
+    """Identify the drug that was found for an order; returns what `identify_medication` does."""
+    if found.concept is None and not found.display:
+        return NO_MATCH, bool(found.reference)
+    concept = {"text": found.display} if found.concept is None else found.concept
+    match = index.identify(concept)
+    if index.depends_on_form(match.drugs):
+        match = index.identify(concept, route_and_form=route_and_form(order, found.concept))
+    return match, False
 
 
 NO_MATCH = DrugMatch(frozenset(), MatchBasis.NONE, None, "")

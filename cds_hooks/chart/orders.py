@@ -11,7 +11,7 @@ from typing import Any
 from cds_hooks.chart.dosing import Dose, read_dose, strength_from_medication, strength_from_text
 from cds_hooks.chart.drugs import DrugIndex, DrugMatch
 from cds_hooks.chart.fhir import Resource, as_mapping, as_text, reference_id, reference_of, subject_id
-from cds_hooks.chart.medications import ORDER_TYPES, identify_medication, medication_of, medications_by_id
+from cds_hooks.chart.medications import ORDER_TYPES, match_medication, medication_of, medications_by_id
 from cds_hooks.data_needs import Scope
 
 _SCOPES = (
@@ -107,8 +107,8 @@ def read_drafts(
             continue
         if as_text(draft.get("status")) in ("entered-in-error", "cancelled"):
             continue
-        match, unresolved = identify_medication(draft, index, known)
         medication = medication_of(draft, known)
+        match, unresolved = match_medication(draft, medication, index)
         subject = subject_id(draft)
         orders.append(
             DraftOrder(
