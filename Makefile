@@ -11,7 +11,7 @@ UV = $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test serve check lint types unit mutation coverage conformance uses prefetch faults cases openapi docs bench soak fuzz audit sbom clean
+.PHONY: help demo test serve lint types unit mutation coverage conformance uses prefetch faults cases openapi docs bench soak fuzz audit sbom clean
 
 help: ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -107,7 +107,7 @@ audit: $(AUDIT_ENVIRONMENT)/.installed ## look up all locked dependencies in the
 		cat build/audit.log; echo "Known vulnerabilities were found; build/audit.json has the details."; exit 1; \
 	else \
 		tail -n 1 build/audit.log; \
-		echo "The audit was NOT done: the database of vulnerabilities (pypi.org) does not answer for every dependency."; \
+		echo "The audit was NOT done: the database of vulnerabilities does not answer for every dependency."; \
 		exit 2; \
 	fi
 	@echo "No known vulnerability in the locked dependencies; build/audit.json lists them."

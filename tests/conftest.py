@@ -18,7 +18,7 @@ from flask import Flask, Response, request
 import cds_hooks.protocol.cards
 from cds_hooks.protocol.validation import Document, faults
 
-pytest_plugins = ("tests.log_scan",)
+pytest_plugins = ("tests.hypothesis_profiles", "tests.log_scan")
 
 SERVICES = "/cds-services"
 ENDPOINTS = {
