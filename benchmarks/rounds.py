@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import nan
 from statistics import median
 
 from benchmarks.load import Sample, drive
@@ -66,5 +67,9 @@ def interleave(candidates: Sequence[Candidate], *, rounds: int, count: int, conn
 
 
 def ratio(of: Sequence[float], to: Sequence[float]) -> float:
-    """Return the median over the rounds of the ratio within each round."""
-    return median(one / other for one, other in zip(of, to, strict=True))
+    """Return the median over the rounds of the ratio within each round; rounds too short to be measured are left out.
+
+    The clock of a process's CPU time ticks in hundredths of a second, so a short round may show none at all.
+    """
+    measured = [one / other for one, other in zip(of, to, strict=True) if other]
+    return median(measured) if measured else nan

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import parse_qs
@@ -202,6 +203,18 @@ class TestKeeping:
         assert len(endpoint.seen) == 1
 
 
+@contextmanager
+def everything_logged() -> Iterator[list[Any]]:
+    """Provide what is logged, whatever level another test has configured."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG))
+    try:
+        with structlog.testing.capture_logs() as lines:
+            yield lines
+    finally:
+        structlog.configure(**before)
+
+
 class TestFailure:
     @pytest.mark.parametrize(
         ("answer", "reason"),
@@ -222,7 +235,7 @@ class TestFailure:
         self, source: BackendToken, endpoint: Endpoint, answer: Any, reason: str
     ) -> None:
         endpoint.answer = answer
-        with structlog.testing.capture_logs() as lines:
+        with everything_logged() as lines:
             assert source.token(Deadline(LONG)) is None
             wait_for(lambda: bool(lines))
         assert reason in lines[0]["reason"]
@@ -344,6 +357,6 @@ class TestWhoseToken:
     def test_a_key_file_open_to_others_is_warned_of_once(self, key_file: Path, mode: int, warnings: int) -> None:
         key_file.chmod(mode)
         tokens = BackendTokens(Transport(1), BreakerRegistry())
-        with structlog.testing.capture_logs() as lines:
+        with everything_logged() as lines:
             assert tokens.of(self.client(key_file)) is tokens.of(self.client(key_file))
         assert len(lines) == warnings
