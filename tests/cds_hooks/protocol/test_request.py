@@ -216,7 +216,7 @@ def test_the_types_demand_what_the_schema_demands(changes: dict[str, Any], remov
             if value is ...:
                 node.pop(last, None)
             else:
-                node[last] = value
+                node[last] = copy.deepcopy(value)  # the same list or object may be drawn twice
     schema = json.loads(files("cds_hooks.protocol").joinpath("schemas/request.json").read_text(encoding="utf-8"))
     tolerated = {key: document[key] for key in document if not (key.startswith("fhir") and document[key] is None)}
     is_valid = Draft202012Validator(schema).is_valid(tolerated)
