@@ -20,6 +20,7 @@ from service.web.console.blueprint import register_console
 from service.web.discovery import discovery_blueprint
 from service.web.errors import register_errors
 from service.web.feedback import feedback_blueprint
+from service.web.first_look import FirstLook
 from service.web.headers import register_headers
 from service.web.health import health_blueprint
 from service.web.hooks import hooks_blueprint
@@ -85,6 +86,8 @@ def create_app(
         app.register_blueprint(blueprint)
     if services.clinical is not None:
         register_console(app, services)
+    if hooks is None:
+        app.wsgi_app = FirstLook(app.wsgi_app, services)  # type: ignore[method-assign]
     services.health.state = "ready"
     return app
 

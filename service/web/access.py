@@ -12,6 +12,7 @@ import re
 from collections.abc import Container, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import TYPE_CHECKING
 
 from flask import Flask, Request, request
 from werkzeug.exceptions import Forbidden
@@ -19,6 +20,9 @@ from werkzeug.exceptions import Forbidden
 from service.addresses import Address, AddressError, is_loopback
 from service.config import Settings
 from service.web.headers import is_for_browsers
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 Networks = Sequence[IPv4Network | IPv6Network]
 
@@ -36,15 +40,14 @@ _OLD_PROTOCOLS = ("HTTP/1.0", "HTTP/1", "HTTP/0.9")
 _HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[^:\[\]]+))(?::[0-9]{1,5})?")
 
 
-def is_local(request: Request, proxies: Networks, welcome: Container[str] = ()) -> bool:
+def is_local(environ: WSGIEnvironment, proxies: Networks, welcome: Container[str] = ()) -> bool:
     """Whether the request was made on this machine, directly, and not by a web page of another machine.
 
     Args:
-        request: the request.
+        environ: the request.
         proxies: networks of known proxies; what comes from there is never local.
         welcome: origins whose pages may make the browser send it all the same; `*` means all.
     """
-    environ = request.environ
     peer = environ.get("REMOTE_ADDR") or ""
     origin = environ.get("HTTP_ORIGIN")
     return (
@@ -68,7 +71,7 @@ def is_trusted(request: Request, token: str | None, proxies: Networks) -> bool:
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     if token is not None and scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode()):
         return True
-    return is_local(request, proxies)
+    return is_local(request.environ, proxies)
 
 
 def peer_of(request: Request, proxies: Networks) -> str:
@@ -86,14 +89,19 @@ def peer_of(request: Request, proxies: Networks) -> str:
 
 def register_guard(app: Flask, settings: Settings) -> None:
     """While authentication is off, answer this machine only, however the server was bound."""
-    if settings.auth != "off" or settings.allow_insecure:
+    if not answers_this_machine_only(settings):
         return
 
     @app.before_request
     def refuse_others() -> None:
         welcome = settings.cors_origins if settings.cors_origins and is_for_browsers(request.path) else ()
-        if not is_local(request, settings.trusted_proxies, welcome):
+        if not is_local(request.environ, settings.trusted_proxies, welcome):
             raise Forbidden("Authentication is off, so only this machine is answered.")
+
+
+def answers_this_machine_only(settings: Settings) -> bool:
+    """Whether requests of other machines are refused, since nothing else keeps strangers out."""
+    return settings.auth == "off" and not settings.allow_insecure
 
 
 @lru_cache(maxsize=256)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import io
 import threading
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING
 
 from flask import Request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, ServiceUnavailable, UnsupportedMediaType
 from werkzeug.utils import cached_property
+from werkzeug.wsgi import get_content_length
 
 from service.config import REQUEST_THREADS
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 LONGEST_WAIT_S = 1.0
 """How long a call waits for its turn to read; in an orderly crowd that takes milliseconds."""
@@ -34,25 +38,34 @@ class BoundedRequest(Request):
 
     @cached_property
     def stream(self) -> IO[bytes]:
-        """The body, received.
-
-        Raises:
-            werkzeug.exceptions.HTTPException: 400 cut off, 413 too long, 415 compressed, 503 too many slow ones.
-        """
-        if self.environ.get("HTTP_CONTENT_ENCODING", "").strip().lower() not in ("", "identity"):
-            raise UnsupportedMediaType
-        limit, announced = self.max_content_length or 0, self.content_length
-        if announced is not None and announced > limit:
-            raise RequestEntityTooLarge
-        if not _READERS.acquire(timeout=LONGEST_WAIT_S):
-            raise ServiceUnavailable
-        try:
-            return io.BytesIO(_read(self.environ, announced, limit))
-        finally:
-            _READERS.release()
+        """The body, received; raises what `received_body` raises."""
+        return io.BytesIO(received_body(self.environ, self.max_content_length or 0))
 
 
-def _read(environ: dict[str, Any], announced: int | None, limit: int) -> bytes:
+def received_body(environ: WSGIEnvironment, limit: int) -> bytes:
+    """Receive the whole body of a request.
+
+    Args:
+        environ: the request.
+        limit: longest length in bytes.
+
+    Raises:
+        werkzeug.exceptions.HTTPException: 400 cut off, 413 too long, 415 compressed, 503 too many slow ones.
+    """
+    if environ.get("HTTP_CONTENT_ENCODING", "").strip().lower() not in ("", "identity"):
+        raise UnsupportedMediaType
+    announced = get_content_length(environ)
+    if announced is not None and announced > limit:
+        raise RequestEntityTooLarge
+    if not _READERS.acquire(timeout=LONGEST_WAIT_S):
+        raise ServiceUnavailable
+    try:
+        return _read(environ, announced, limit)
+    finally:
+        _READERS.release()
+
+
+def _read(environ: WSGIEnvironment, announced: int | None, limit: int) -> bytes:
     if announced is None and "wsgi.input_terminated" not in environ:
         return b""  # there is no body, and nothing would tell where it ends
     wanted = limit + 1 if announced is None else announced

@@ -20,15 +20,20 @@ _SECURITY = {
 _ONLY_TLS = "max-age=31536000"
 
 
+def standard_headers(settings: Settings) -> dict[str, str]:
+    """Return the headers that every response carries."""
+    if settings.base_url.startswith("https://"):
+        return {**_SECURITY, "Strict-Transport-Security": _ONLY_TLS}
+    return dict(_SECURITY)
+
+
 def register_headers(app: Flask, settings: Settings) -> None:
     """Add the headers to every response of the application.
 
     A view may set its own value of any of them first (pages need another Content-Security-Policy). Browser clients of
     other origins are let in to discovery, services and feedback, and to nothing else.
     """
-    headers = _SECURITY
-    if settings.base_url.startswith("https://"):
-        headers = {**_SECURITY, "Strict-Transport-Security": _ONLY_TLS}
+    headers = standard_headers(settings)
 
     @app.after_request
     def add_headers(response: Response) -> Response:

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import orjson
 import structlog
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
 from cds_hooks.prefetch import FailureCause
-from cds_hooks.protocol.request import HookRequest, RequestError, parse_request
-from cds_hooks.protocol.services import SERVICES, Service
-from service.auth.caller import Caller
-from service.fhir.deadline import Deadline
-from service.order_check import Answer, OrderCheck, PatientUnobtainableError
+from service.order_check import IRRELEVANT, Answer, OrderCheck, PatientUnobtainableError
 from service.rule_trace import compact
 from service.store.audit import AuditRow, AuditUnavailableError
 from service.store.database import WRITE_LIMIT_S
 from service.web.authentication import authenticated_caller
 from service.web.call_metrics import count_answer
 from service.web.errors import outcome_response
+from service.web.first_look import received_call
 from service.web.headers import SERVICES_PATH
+from service.web.hook_call import HookCall
 from service.web.json_provider import to_json
-from service.web.stopwatch import Stopwatch
 from service.wiring import Services
 
 log = structlog.get_logger(__name__)
 
-_EMPTY = orjson.dumps({"cards": []})
 _SHORTEST_WRITE_S = 0.02
 
 
@@ -37,22 +32,17 @@ def hooks_blueprint(services: Services) -> Blueprint:
 
     @blueprint.post(f"{SERVICES_PATH}/<service_id>")
     def answer_hook(service_id: str) -> Response:
-        watch = Stopwatch()
-        deadline = Deadline(services.settings.deadline_ms / 1000)
-        caller = authenticated_caller(services)
-        watch.lap("authenticate")
-        service = SERVICES.get(service_id)
-        if service is None:
+        call = received_call(request.environ, service_id, services)
+        if call is None:
+            authenticated_caller(services)
             raise NotFound
-        hook_request = parse_request(request.get_data(cache=False))
-        if hook_request.hook != service.hook:
-            raise RequestError("$.hook", f"is not {service.hook}, the hook of this service")
-        watch.lap("parse")
         try:
-            answer = check.answer(hook_request, caller.client, now=services.clock(), deadline=deadline)
+            answer = check.answer(
+                call.request, call.caller.client, now=services.clock(), deadline=call.deadline, drafts=call.drafts
+            )
         except PatientUnobtainableError as error:
-            watch.lap("gather")
-            _finish(services, caller, service, hook_request, Answer("patient-missing"), watch, deadline)
+            call.watch.lap("gather")
+            _finish(services, call, Answer("patient-missing"))
             return outcome_response(
                 412,
                 "processing",
@@ -60,12 +50,11 @@ def hooks_blueprint(services: Services) -> Blueprint:
                 expression="Patient",
             )
         if answer.sources:
-            watch.lap("evaluate", inner="gather", inner_s=answer.fhir_ms / 1000)
+            call.watch.lap("evaluate", inner="gather", inner_s=answer.fhir_ms / 1000)
         else:
-            watch.lap("evaluate")
-        _finish(services, caller, service, hook_request, answer, watch, deadline)
-        body = to_json({"cards": answer.cards}) if answer.cards else _EMPTY
-        return Response(body, mimetype="application/json")
+            call.watch.lap("evaluate")
+        _finish(services, call, answer)
+        return Response(to_json({"cards": answer.cards}), mimetype="application/json")
 
     return blueprint
 
@@ -77,50 +66,31 @@ def _patient_missing(cause: FailureCause | None) -> str:
     return f"{said}{reason}."
 
 
-def _finish(
-    services: Services,
-    caller: Caller,
-    service: Service,
-    hook_request: HookRequest,
-    answer: Answer,
-    watch: Stopwatch,
-    deadline: Deadline,
-) -> None:
-    """Count the call, and write the audit row of one that was looked at.
+def _finish(services: Services, call: HookCall, answer: Answer) -> None:
+    """Write the audit row of a call that was looked at, and count it.
 
     Calls about other drugs leave no row: there are hundreds for each relevant one, and nothing was looked at.
     """
-    metrics, client = services.metrics, caller.client.name
-    if answer.outcome != "irrelevant":
-        _record(services, caller, service, hook_request, answer, watch, deadline)
-        watch.lap("record")
-        count_answer(metrics, client, answer)
-    metrics.call(client, service.hook, answer.outcome, watch.seconds)
-    metrics.phases(watch.laps)
+    if answer.outcome != IRRELEVANT:
+        _record(services, call, answer)
+        call.watch.lap("record")
+    count_answer(services.metrics, call, answer)
 
 
-def _record(
-    services: Services,
-    caller: Caller,
-    service: Service,
-    hook_request: HookRequest,
-    answer: Answer,
-    watch: Stopwatch,
-    deadline: Deadline,
-) -> None:
+def _record(services: Services, call: HookCall, answer: Answer) -> None:
     trace = answer.evaluation.trace if answer.evaluation else ()
     for one in trace:
         if one.error:
             log.error("rule failed", topic=one.topic, error_type=one.error)
-    client = caller.client.name
+    client = call.caller.client.name
     row = AuditRow(
         time=services.clock(),
         client=client,
-        tenant=caller.tenant,
-        service_id=service.id,
-        hook=service.hook,
-        hook_instance=hook_request.hook_instance,
-        patient_hmac=services.audit.pseudonym(client, hook_request.patient_id),
+        tenant=call.caller.tenant,
+        service_id=call.service.id,
+        hook=call.service.hook,
+        hook_instance=call.request.hook_instance,
+        patient_hmac=services.audit.pseudonym(client, call.request.patient_id),
         outcome=answer.outcome,
         topics=answer.topics,
         cards=answer.card_topics,
@@ -128,12 +98,12 @@ def _record(
         sources=answer.sources,
         fhir_requests=answer.fhir_requests,
         fhir_ms=answer.fhir_ms,
-        total_ms=watch.seconds * 1000,
+        total_ms=call.watch.seconds * 1000,
         rules=compact(trace),
         version=services.order_check.version,
     )
     try:
-        services.audit.record(row, limit_s=max(_SHORTEST_WRITE_S, min(WRITE_LIMIT_S, deadline.left())))
+        services.audit.record(row, limit_s=max(_SHORTEST_WRITE_S, min(WRITE_LIMIT_S, call.deadline.left())))
     except AuditUnavailableError:
         services.metrics.lost()
-        log.error("audit row lost", client=client, hook=service.hook)
+        log.error("audit row lost", client=client, hook=call.service.hook)

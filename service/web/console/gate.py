@@ -38,7 +38,7 @@ def register_gate(blueprint: Blueprint, services: Services) -> None:
     @blueprint.before_request
     def let_in() -> Response | None:
         g.session = None
-        local = is_local(request, settings.trusted_proxies)
+        local = is_local(request.environ, settings.trusted_proxies)
         session = sessions.find(request, local=local)
         if session is None and local:
             session = g.new_session = sessions.begin_local()

@@ -58,11 +58,11 @@ def request(
     ],
 )
 def test_is_local(sent: dict[str, str], local: bool) -> None:
-    assert is_local(request(**sent), ()) is local
+    assert is_local(request(**sent).environ, ()) is local
 
 
 def test_a_known_proxy_on_this_machine_is_not_local() -> None:
-    assert not is_local(request(), (ip_network("127.0.0.0/8"),))
+    assert not is_local(request().environ, (ip_network("127.0.0.0/8"),))
 
 
 @pytest.mark.parametrize(
