@@ -87,33 +87,30 @@ class AuditRow:
 
     def columns(self) -> dict[str, Any]:
         """Return the values as the table holds them: texts of bounded length, milliseconds to the microsecond."""
-        values = {member.name: getattr(self, member.name) for member in fields(self)}
-        for name, value in values.items():
-            match value:
-                case str():
-                    values[name] = storable(value)
-                case Mapping():
-                    values[name] = {storable(key): _storable_value(item) for key, item in value.items()}
+        values = {name: _storable_value(getattr(self, name)) for name in _COLUMNS}
         values["time"] = self.time.astimezone(UTC)
         values["fhir_ms"], values["total_ms"] = round(float(self.fhir_ms), 3), round(float(self.total_ms), 3)
         return values
 
 
+_COLUMNS = tuple(member.name for member in fields(AuditRow))
+
+
 def storable(text: str, longest: int = NAME_LENGTH) -> str:
     """Return a text from outside as every database can hold it: no NUL, no lone surrogate, not too long."""
+    if len(text) <= longest and text.isprintable():  # nearly every text; neither NUL nor surrogates are printable
+        return text
     return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "")[:longest]
 
 
 def _storable_value(value: Any) -> Any:
-    match value:
-        case str():
-            return storable(value)
-        case Mapping():
-            return {storable(str(key)): _storable_value(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_storable_value(item) for item in value]
-        case _:
-            return value
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, Mapping):
+        return {storable(str(key)): _storable_value(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable_value(item) for item in value]
+    return value
 
 
 class AuditLog:

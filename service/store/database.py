@@ -18,6 +18,7 @@ from concurrent.futures import TimeoutError as WaitedTooLong
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import orjson
 import sqlalchemy
 import structlog
 from sqlalchemy import Connection, Engine, event
@@ -117,11 +118,12 @@ class SqliteDatabase(Database):
 
     def __init__(self, url: str) -> None:
         """Prepare the engine; no connection is made yet."""
-        engine = sqlalchemy.create_engine(url, connect_args={"timeout": _SQLITE_WAIT_S, "check_same_thread": False})
+        engine = _engine(url, connect_args={"timeout": _SQLITE_WAIT_S, "check_same_thread": False})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         super().__init__(engine)
         self._turn = threading.Lock()
+        self._writer: Connection | None = None
 
     def run(self, work: Callable[[Connection], T], *, limit_s: float = WRITE_LIMIT_S) -> T:
         """Do some work in one transaction, in this thread; see `Database.run`."""
@@ -139,6 +141,31 @@ class SqliteDatabase(Database):
             finally:
                 # Between two attempts others may try: work that can wait long must not keep calls waiting.
                 self._turn.release()
+
+    def close(self) -> None:
+        """Close all connections; see `Database.close`."""
+        self._background.shutdown(wait=True, cancel_futures=True)  # it may be writing
+        with self._turn:
+            self._forget_writer()
+        super().close()
+
+    def _transact(self, work: Callable[[Connection], T]) -> T:
+        """Use the one connection that writes. Taking it from the pool and giving it back would take as long again."""
+        if self._writer is None:
+            self._writer = self.engine.connect()
+        try:
+            with self._writer.begin():
+                return work(self._writer)
+        except IntegrityError:
+            raise
+        except BaseException:
+            self._forget_writer()
+            raise
+
+    def _forget_writer(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
 
 
 def _is_locked(error: Exception) -> bool:
@@ -202,6 +229,12 @@ class ServerDatabase(Database):
         self._resting_until = now + _COOL_DOWN_S
 
 
+def _engine(url: str, **options: Any) -> Engine:
+    return sqlalchemy.create_engine(
+        url, json_serializer=lambda value: orjson.dumps(value).decode(), json_deserializer=orjson.loads, **options
+    )
+
+
 def open_database(url: str) -> Database:
     """Return the database at an SQLAlchemy URL; no connection is made yet.
 
@@ -211,7 +244,7 @@ def open_database(url: str) -> Database:
     if sqlalchemy.make_url(url).get_backend_name() == "sqlite":
         return SqliteDatabase(url)
     try:
-        engine = sqlalchemy.create_engine(
+        engine = _engine(
             url,
             pool_size=_THREADS,
             pool_timeout=1,
