@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from functools import cache
 from urllib.parse import quote, urlencode
 
 from cds_hooks.knowledge.terminology import Analyte
@@ -69,13 +70,22 @@ class DataNeed:
         """Return the relative URL of our own query for one patient (FHIR R4 search syntax, percent-encoded)."""
         if self.is_read:
             return f"Patient/{quote(patient_id, safe='')}"
-        parameters = [(self.patient_parameter, patient_id), *self.parameters]
+        query = _encoded(((self.patient_parameter, patient_id),)) + _encoded_once(self.parameters)
         if self.date_parameter:
             since = (now.astimezone(UTC) - timedelta(days=self.lookback_days)).date()
-            parameters.append((self.date_parameter, f"ge{since.isoformat()}"))
+            query += f"&{self.date_parameter}=ge{since.isoformat()}"
         if self.include:
-            parameters.append(("_include", self.include))
-        return f"{self.resource_type}?{urlencode(parameters, safe=',-|:')}"
+            query += _encoded_once((("_include", self.include),))
+        return f"{self.resource_type}?{query.removeprefix('&')}"
+
+
+def _encoded(parameters: tuple[tuple[str, str], ...]) -> str:
+    """Return search parameters percent-encoded, each with `&` before it."""
+    return "".join(f"&{urlencode([parameter], safe=',-|:')}" for parameter in parameters)
+
+
+_encoded_once = cache(_encoded)
+"""For parameters that come from the knowledge: those of one call are not to be remembered."""
 
 
 def data_needs(analytes: Mapping[str, Analyte]) -> dict[str, DataNeed]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -112,6 +113,7 @@ def is_within(url: str | Address, allowed: Address) -> bool:
     return same_origin and url.segments[: len(allowed.segments)] == allowed.segments
 
 
+@lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
     """Whether a host name or IP address literal (IPv6 without brackets) means this machine."""
     if host.lower() == "localhost":
@@ -122,6 +124,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+@lru_cache(maxsize=256)
 def _host_and_port(authority: str) -> tuple[str, int]:
     if "@" in authority:
         raise AddressError("holds a user name")

@@ -11,6 +11,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -116,7 +117,7 @@ class Exchange:
     def _send_once(self, access: Access, request: Request, deadline: Deadline) -> Reply | FailureCause:
         headers = _headers(access, request)
         token = None
-        if _origin(request.url) == _origin(access.server.base):
+        if _origin(request.url) == _origin_of_base(access.server.base):
             token = access.token
             if token is None and access.tokens is not None:
                 token = access.tokens.token(deadline)
@@ -219,9 +220,12 @@ def _headers(access: Access, request: Request) -> dict[str, str]:
 def _origin(url: str) -> tuple[str, str, int] | None:
     """Return scheme, host and port as the transport understands the URL."""
     try:
-        parts = parse_url(url)
+        parts = parse_url(url.partition("?")[0])  # reading the query, which says nothing of it, takes most of the time
     except LocationParseError:
         return None
     if parts.scheme not in _DEFAULT_PORTS or not parts.host:
         return None
     return parts.scheme, parts.host, parts.port or _DEFAULT_PORTS[parts.scheme]
+
+
+_origin_of_base = lru_cache(maxsize=64)(_origin)

@@ -32,6 +32,7 @@ class Inquiry:
         self._plan, self._refusals = plan, refusals
         self._needs = {need.key: need for need in plan.wanted}
         self._found: list[Resource] = []
+        self._own: tuple[list[Resource], Mapping[str, int]] | None = None
         self._failed: dict[str, FailureCause] = {}
         self._truncated: set[str] = set()
         self._not_offered: set[str] = set()
@@ -83,7 +84,7 @@ class Inquiry:
         elif ask.expected == BUNDLE:
             return self._take_page(ask, outcome)
         else:
-            self._found.append(outcome)
+            self._add(outcome)
         return []
 
     def gathered(self, elapsed_ms: float) -> Gathered:
@@ -108,9 +109,9 @@ class Inquiry:
         said = outcome_words(bundle)
         ignored = named_in(said, parameter_names(ask.url)) if "parameter" in said.lower() else frozenset()
         if (page.failed or page.is_empty) and ignored and (simpler := self._simpler(ask, Refusal(_REFUSED, said))):
-            self._found += page.resources
+            self._add(*page.resources)
             return [simpler]
-        self._found += page.resources
+        self._add(*page.resources)
         needs = [self._needs[key] for key in ask.keys]
         if page.failed or (ask.page == 1 and not all(map(page.answers, needs))):
             self._note_failure(ask, FailureCause.OPERATION_OUTCOME if page.failed else FailureCause.BAD_ANSWER)
@@ -176,8 +177,14 @@ class Inquiry:
                 is_silent = cause is FailureCause.NOT_SUPPORTED and key not in OPTIONAL_NEEDS
                 self._failed[key] = FailureCause.REJECTED if is_silent else cause
 
+    def _add(self, *resources: Resource) -> None:
+        self._found += resources
+        self._own = None
+
     def _own_resources(self) -> tuple[list[Resource], Mapping[str, int]]:
-        return of_patient(distinct(self._found, self._plan.prefetched.resources), self._plan.patient_id)
+        if self._own is None:
+            self._own = of_patient(distinct(self._found, self._plan.prefetched.resources), self._plan.patient_id)
+        return self._own
 
 
 def medication_ask(reference: str) -> Ask:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
+from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Self, TypeAlias
 
@@ -90,6 +91,7 @@ class Round:
         self._breaker: ServerBreaker | None = None
         self._breaker_is_open = False
         self._pending: dict[Future[tuple[Judgement, ...] | None], _Job] = {}
+        self._done: SimpleQueue[Future[tuple[Judgement, ...] | None]] = SimpleQueue()
         self._settled: list[tuple[Ask, Judgement]] = []
         self._had_time = deadline.left() >= _FAIR_SECONDS
         self._answered = self._at_fault = False
@@ -134,11 +136,11 @@ class Round:
                 self.ask(take(ask, outcome))
             if self._settled or not self._pending:
                 continue
-            done, _ = wait(self._pending, timeout=self._deadline.left(), return_when=FIRST_COMPLETED)
-            if not done:
+            try:
+                future = self._done.get(timeout=max(0.0, self._deadline.left()))
+            except Empty:
                 break
-            for future in done:
-                self._settle(self._pending.pop(future), future.result())
+            self._settle(self._pending.pop(future), future.result())
         for job in self._pending.values():
             for ask, outcome in self._lost(job):
                 self._report(outcome)
@@ -170,6 +172,7 @@ class Round:
             self._settled += [(ask, FailureCause.TIMEOUT) for ask in asks]
         else:
             self._pending[future] = job
+            future.add_done_callback(self._done.put)
 
     def _refusal(self) -> FailureCause | None:
         """Return why the server is not asked at all. The breaker is consulted once, by the first request."""
