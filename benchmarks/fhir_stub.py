@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import multiprocessing
+import re
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from service.sandbox.batch import answer_batch
 from service.sandbox.outcome import FhirError
 from service.sandbox.server import Sandbox
 from service.sandbox.store import ResourceStore
@@ -22,6 +24,7 @@ from service.sandbox.store import ResourceStore
 _POLL_S = 0.02
 _SLOW_S = 2.0
 _END_OF_HEAD = b"\r\n\r\n"
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 class Mood(IntEnum):
@@ -85,7 +88,7 @@ class _Server:
         self._sandbox = Sandbox(ResourceStore(resources))
         self._latency_s, self._port, self._mood = latency_s, port, mood
         self._base_url = f"http://127.0.0.1:{port}/fhir"
-        self._answers: dict[str, bytes] = {}
+        self._answers: dict[tuple[str, bytes], bytes] = {}
 
     async def run(self, ready: Any) -> None:
         """Listen, except while refusing."""
@@ -101,25 +104,35 @@ class _Server:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             while True:
                 head = await reader.readuntil(_END_OF_HEAD)
+                body = await reader.readexactly(_content_length(head))
                 await asyncio.sleep(_SLOW_S if self._mood.value == Mood.SLOW else self._latency_s)
                 if self._mood.value in (Mood.RESETTING, Mood.REFUSING):
                     break
-                writer.write(self._answer(head.split(b" ", 2)[1].decode()))
+                writer.write(self._answer(head.split(b" ", 2)[1].decode(), body))
                 await writer.drain()
         writer.transport.abort()
 
-    def _answer(self, target: str) -> bytes:
+    def _answer(self, target: str, body: bytes) -> bytes:
         if self._mood.value == Mood.FAILING:
             return _response(
                 500, b'{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"exception"}]}'
             )
-        if target not in self._answers:
+        asked = target, body
+        if asked not in self._answers:
             try:
-                found = self._sandbox.get(target.removeprefix("/fhir/"), base_url=self._base_url)
-                self._answers[target] = _response(200, orjson.dumps(found))
+                found = answer_batch(orjson.loads(body), self._get) if body else self._get(target)
+                self._answers[asked] = _response(200, orjson.dumps(found))
             except FhirError as error:
-                self._answers[target] = _response(error.status, orjson.dumps(error.outcome()))
-        return self._answers[target]
+                self._answers[asked] = _response(error.status, orjson.dumps(error.outcome()))
+        return self._answers[asked]
+
+    def _get(self, target: str) -> dict[str, Any]:
+        return self._sandbox.get(target.removeprefix("/fhir/"), base_url=self._base_url)
+
+
+def _content_length(head: bytes) -> int:
+    found = _LENGTH.search(head)
+    return int(found[1]) if found else 0
 
 
 def _response(status: int, body: bytes) -> bytes:

@@ -26,6 +26,8 @@ _WARM_UP = 300
 
 Section: TypeAlias = tuple[Table, Any]
 
+_TAKES_BATCHES = '[[client]]\nname = "local"\nbatch = true\n'
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -142,26 +144,31 @@ def no_prefetch(plan: Plan) -> Section:
     """Nothing prefetched: everything from a FHIR server that takes 20 ms for each answer."""
     resources = without_prefetch("http://127.0.0.1/fhir", plan.now).resources
     calls: list[float] = []
+    batches: list[float] = []
     single: list[float] = []
     count = max(plan.count // 10, 10)
     with (
         fhir_stub(resources, latency_s=LATENCY_S) as stub,
         our_server(workers=plan.workers, LENCDS_DEADLINE_MS="2000") as ours,
+        our_server(workers=plan.workers, clients=_TAKES_BATCHES, LENCDS_DEADLINE_MS="2000") as ours_in_batches,
     ):
         request = http_request(PATH, without_prefetch(stub.base_url, plan.now).body)
-        drive(ours.port, [request], count=50, connections=plan.workers * 2)
+        for server in (ours, ours_in_batches):
+            drive(server.port, [request], count=50, connections=plan.workers * 2)
         for _ in range(plan.rounds):
             single.append(median(single_requests_ms(stub.base_url, count)))
             calls.append(drive(ours.port, [request], count=count).p50)
+            batches.append(drive(ours_in_batches.port, [request], count=count).p50)
     table = Table(
         "Without prefetch, FHIR server with 20 ms latency",
         ("call", "p50", "ratio to one request"),
         [
             ("one FHIR request by the same client", f"{median(single):.1f} ms", "1"),
-            ("relevant order, everything fetched", f"{median(calls):.1f} ms", times(ratio(calls, single))),
+            ("relevant order, fetched by 16 searches at once", f"{median(calls):.1f} ms", times(ratio(calls, single))),
+            ("relevant order, fetched by one batch", f"{median(batches):.1f} ms", times(ratio(batches, single))),
         ],
     )
-    return table, {"single_ms": single, "call_ms": calls}
+    return table, {"single_ms": single, "call_ms": calls, "batch_ms": batches}
 
 
 def inside(plan: Plan) -> Section:

@@ -59,8 +59,15 @@ class Served:
 
 
 @contextmanager
-def our_server(*, workers: int, signer: Signer | None = None, **environ: str) -> Iterator[Served]:
-    """Run `lencds serve` with a fresh SQLite database; with a signer, tokens are required."""
+def our_server(*, workers: int, signer: Signer | None = None, clients: str = "", **environ: str) -> Iterator[Served]:
+    """Run `lencds serve` with a fresh SQLite database; with a signer, tokens are required.
+
+    Args:
+        workers: number of worker processes.
+        signer: signs the tokens of the one client.
+        clients: the file of clients instead, in TOML.
+        environ: further settings.
+    """
     with tempfile.TemporaryDirectory(prefix="lencds-benchmark-") as name:
         folder = Path(name)
         settings = {
@@ -70,9 +77,11 @@ def our_server(*, workers: int, signer: Signer | None = None, **environ: str) ->
             "LENCDS_LOG_LEVEL": "warning",
         }
         if signer is not None:
-            configuration = folder / "clients.toml"
-            configuration.write_text(signer.configuration())
-            settings |= {"LENCDS_AUTH": "required", "LENCDS_BASE_URL": BASE_URL, "LENCDS_CONFIG": str(configuration)}
+            settings |= {"LENCDS_AUTH": "required", "LENCDS_BASE_URL": BASE_URL}
+            clients = signer.configuration()
+        if clients:
+            (folder / "clients.toml").write_text(clients)
+            settings["LENCDS_CONFIG"] = str(folder / "clients.toml")
         command = ["-m", "service.cli", "serve", "--workers", str(workers)]
         with _running(command, folder, {**settings, **environ}) as served:
             yield served
