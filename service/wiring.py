@@ -116,7 +116,13 @@ def assemble(
     metrics = Metrics()
     clients = callers_of(settings)
     knowledge = clinical.order_check.reader.knowledge if clinical else None
-    store = open_store(settings, clock=clock, on_spooled=metrics.spooled, reason_of=OverrideReasons(knowledge, clients))
+    store = open_store(
+        settings,
+        clock=clock,
+        on_spooled=metrics.spooled,
+        reason_of=OverrideReasons(knowledge, clients),
+        on_feedback=metrics.feedback,
+    )
     keys = KeyRing([client for client in settings.clients if client.issuer], fetch=fetch_keys)
     observed = Observed(store, clients, keys if settings.auth == "required" else None, clinical, clock)
     observe_metrics(metrics, observed)

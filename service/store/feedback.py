@@ -83,6 +83,7 @@ class FeedbackStore:
         key: AuditKey,
         *,
         reason_of: Callable[[str, FeedbackItem], str] = lambda _client, _item: "",
+        on_tally: Callable[[Tally], None] = lambda _tally: None,
     ) -> None:
         """Put the parts together.
 
@@ -91,7 +92,9 @@ class FeedbackStore:
             backlog: where it waits.
             key: seals what waits.
             reason_of: client and item → our word for the override reason, "" for none.
+            on_tally: hears what became of each report, and later of what waited in the spool.
         """
+        self._on_tally = on_tally
         self._database, self._backlog, self._key, self._reason_of = database, backlog, key, reason_of
         backlog.register(SPOOL_KIND, self._store_spooled)
 
@@ -115,8 +118,10 @@ class FeedbackStore:
             tally = self._store(rows)
         except DatabaseUnavailableError:
             self._to_spool(rows)
-            return Tally(spooled=len(rows))
-        self._backlog.attend()
+            tally = Tally(spooled=len(rows))
+        else:
+            self._backlog.attend()
+        self._on_tally(tally)
         return tally
 
     def _store(self, rows: Sequence[Mapping[str, Any]]) -> Tally:
@@ -143,10 +148,12 @@ class FeedbackStore:
         except (ValueError, KeyError, TypeError):
             return False
         if intact:
+            store = partial(_store, rows=[row])
             try:
-                self._database.run_unhurried(partial(_store, rows=[row]))
+                tally = self._database.run_unhurried(store)
             except IntegrityError:  # sent again meanwhile
-                self._database.run_unhurried(partial(_store, rows=[row]))
+                tally = self._database.run_unhurried(store)
+            self._on_tally(tally)
         return intact
 
 

@@ -14,7 +14,7 @@ from service.store.audit_key import AuditKey, load_audit_key
 from service.store.backlog import Backlog
 from service.store.chain import Chain
 from service.store.database import Database, open_database
-from service.store.feedback import FeedbackStore
+from service.store.feedback import FeedbackStore, Tally
 from service.store.retention import Retention
 from service.store.schema import make_ready
 from service.store.spool import Spool
@@ -52,6 +52,7 @@ def open_store(
     clock: Callable[[], datetime],
     on_spooled: Callable[[str], None] = lambda _: None,
     reason_of: Callable[[str, FeedbackItem], str] = lambda _client, _item: "",
+    on_feedback: Callable[[Tally], None] = lambda _tally: None,
 ) -> Store:
     """Open the store, and bring a SQLite file up to date.
 
@@ -60,6 +61,7 @@ def open_store(
         clock: the present instant.
         on_spooled: called with the kind of everything that goes to the spool.
         reason_of: client and feedback item → our word for the override reason.
+        on_feedback: hears what became of feedback.
 
     Raises:
         ConfigurationError: database, audit key or spool folder cannot be used.
@@ -74,6 +76,6 @@ def open_store(
         key=key,
         backlog=backlog,
         audit=AuditLog(database, backlog, Chain(key, process), key),
-        feedback=FeedbackStore(database, backlog, key, reason_of=reason_of),
+        feedback=FeedbackStore(database, backlog, key, reason_of=reason_of, on_tally=on_feedback),
         retention=Retention(database, key, period=timedelta(days=settings.retention_days), clock=clock),
     )

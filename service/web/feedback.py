@@ -26,11 +26,7 @@ def feedback_blueprint(services: Services) -> Blueprint:
         if service_id not in known_ids:
             raise NotFound
         items = read_feedback(request.get_data())
-        tally = services.feedback.record(caller.client.name, service_id, items, services.clock())
-        for result, count in tally.counts.items():
-            services.metrics.feedback(result, count)
-        for item in tally.items:
-            services.metrics.card_response(item)
+        services.feedback.record(caller.client.name, service_id, items, services.clock())
         return {"received": len(items)}
 
     return blueprint

@@ -15,7 +15,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from werkzeug.exceptions import Forbidden
 
 from service.config import Settings
-from service.store.feedback import StoredFeedback
+from service.store.feedback import Tally
 from service.web.access import is_trusted
 from service.web.exposition import Exposition
 
@@ -129,16 +129,15 @@ class Metrics:
         """Note the state of the breaker of a client's FHIR servers: `closed`, `half-open` or `open`."""
         self._breakers.labels(client).set(_BREAKER_STATES[state])
 
-    def feedback(self, result: str, count: int) -> None:
-        """Count feedback items; `result` is a field name of `Tally`."""
-        self._feedback.add(result, count=count)
-
-    def card_response(self, item: StoredFeedback) -> None:
-        """Count what a clinician did with a card."""
-        topic = item.topic or "unknown"
-        self._responses.add(topic, item.outcome)
-        if item.reason:
-            self._overrides.add(topic, item.reason)
+    def feedback(self, tally: Tally) -> None:
+        """Count what became of feedback items, and what clinicians did with the cards. Spooled ones come twice."""
+        for result, count in tally.counts.items():
+            self._feedback.add(result, count=count)
+        for item in tally.items:
+            topic = item.topic or "unknown"
+            self._responses.add(topic, item.outcome)
+            if item.reason:
+                self._overrides.add(topic, item.reason)
 
     def refused(self, reason: str) -> None:
         """Count a call without valid token; `reason` is a member name of `Refusal`."""

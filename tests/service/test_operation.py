@@ -147,6 +147,7 @@ def test_decisions_go_on_with_a_database_that_cannot_be_written(
     else:
         engine.dispose()
         event.listen(engine, "connect", lambda connection, _record: connection.execute(trouble))
+        services.database.run(lambda connection: connection.exec_driver_sql(trouble))
     for _ in range(5):
         response = web.post(SIGN, json=body)
         assert (response.status_code, [card["summary"] for card in response.get_json()["cards"]]) == (200, before)

@@ -13,7 +13,7 @@ from cds_hooks.protocol.feedback import FeedbackItem
 from service.store.audit_key import AuditKey
 from service.store.backlog import Backlog
 from service.store.database import Database, DatabaseUnavailableError
-from service.store.feedback import FeedbackStore, StoredFeedback
+from service.store.feedback import FeedbackStore, StoredFeedback, Tally
 from service.store.spool import Spool
 from service.store.tables import feedback
 
@@ -32,8 +32,16 @@ def short_wait(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) 
 
 
 @pytest.fixture
-def store(database: Database, backlog: Backlog, key: AuditKey) -> FeedbackStore:
-    return FeedbackStore(database, backlog, key, reason_of=lambda _client, item: f"ours-{item.reason_code}")
+def heard() -> list[Tally]:
+    """What the metrics hear."""
+    return []
+
+
+@pytest.fixture
+def store(database: Database, backlog: Backlog, key: AuditKey, heard: list[Tally]) -> FeedbackStore:
+    return FeedbackStore(
+        database, backlog, key, reason_of=lambda _client, item: f"ours-{item.reason_code}", on_tally=heard.append
+    )
 
 
 @pytest.fixture
@@ -111,6 +119,18 @@ def test_while_the_database_is_blocked_feedback_waits_on_disk(
     # The same report again, as a client sends it that did not hear the answer, and a replay that was interrupted.
     assert store.record("st-elsewhere", SERVICE, report, clock()).counts == {"repeated": 2}
     assert len(rows(database)) == 2
+
+
+def test_spooled_feedback_is_counted_when_it_is_stored(
+    store: FeedbackStore, backlog: Backlog, shown_card: str, clock: Any, blocked: Any, heard: list[Tally]
+) -> None:
+    with blocked():
+        store.record("st-elsewhere", SERVICE, [item("x", clock)], clock())  # what a server still does when it is back
+        store.record("st-elsewhere", SERVICE, [item(shown_card, clock, reason_code="45")], clock())
+    assert [tally.counts for tally in heard] == [{"spooled": 1}, {"spooled": 1}]
+    backlog.replay()
+    assert heard[-1].counts == {"stored": 1}
+    assert heard[-1].items == (StoredFeedback("neutropenia", "overridden", "ours-45"),)
 
 
 def test_spooled_feedback_about_cards_of_another_client_is_not_stored(
