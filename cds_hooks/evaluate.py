@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from cds_hooks.chart.chart import Chart
 from cds_hooks.data_needs import PATIENT
@@ -13,8 +15,7 @@ from cds_hooks.rules import RULES, Rule
 from cds_hooks.rules.incomplete import Unchecked, incomplete_finding
 
 
-@dataclass(frozen=True, slots=True)
-class RuleTrace:
+class RuleTrace(Struct, frozen=True):
     """What one rule answered.
 
     Attributes:
@@ -40,8 +41,7 @@ class RuleTrace:
         return None if finding is None or finding.absent & self.unavailable else finding
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluation:
+class Evaluation(Struct, frozen=True):
     """The result for one call.
 
     Attributes:
@@ -133,7 +133,7 @@ def _traced(
 ) -> Iterable[RuleTrace]:
     for trace in traces:
         by = unnecessary.get(trace.topic, "") if trace.topic in shown else ""
-        yield RuleTrace(trace.topic, trace.outcome, trace.unavailable, by, trace.error, trace.reads)
+        yield replace(trace, suppressed_by=by) if by else trace
 
 
 _POSITION = {rule.topic: position for position, rule in enumerate(RULES)}
