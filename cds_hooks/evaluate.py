@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -81,7 +81,10 @@ def evaluate(chart: Chart, knowledge: Knowledge) -> Evaluation:
     if (incomplete := incomplete_finding(chart, knowledge, unchecked)) is not None:
         findings.append(incomplete)
     findings.sort(key=lambda finding: (indicator_of(finding, knowledge).rank, _position(finding.topic)))
-    return Evaluation(tuple(findings), tuple(_traced(traces, shown, unnecessary)), unchecked)
+    for topic in shown.keys() & unnecessary.keys():
+        place = next(place for place, trace in enumerate(traces) if trace.topic == topic)
+        traces[place] = replace(traces[place], suppressed_by=unnecessary[topic])
+    return Evaluation(tuple(findings), tuple(traces), unchecked)
 
 
 def _run(rule: Rule, chart: Chart, knowledge: Knowledge) -> RuleTrace:
@@ -95,7 +98,7 @@ def _run(rule: Rule, chart: Chart, knowledge: Knowledge) -> RuleTrace:
     else:
         name = ""
     reads = frozenset(view.reads)
-    return RuleTrace(rule.topic, outcome, reads & chart.gaps.keys(), error=name, reads=reads)
+    return RuleTrace(rule.topic, outcome, reads.intersection(chart.gaps), error=name, reads=reads)
 
 
 def _check_wording(finding: Finding, rule: Rule, knowledge: Knowledge) -> None:
@@ -126,14 +129,6 @@ def _reasons(trace: RuleTrace, chart: Chart, knowledge: Knowledge) -> tuple[str,
     reasons = chart.gap_words(trace.unavailable)
     failed = trace.error and PATIENT not in trace.unavailable
     return (*reasons, knowledge.phrases.sentences["ruleFailed"]) if failed else reasons
-
-
-def _traced(
-    traces: Iterable[RuleTrace], shown: Mapping[str, Finding], unnecessary: Mapping[str, str]
-) -> Iterable[RuleTrace]:
-    for trace in traces:
-        by = unnecessary.get(trace.topic, "") if trace.topic in shown else ""
-        yield replace(trace, suppressed_by=by) if by else trace
 
 
 _POSITION = {rule.topic: position for position, rule in enumerate(RULES)}

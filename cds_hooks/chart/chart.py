@@ -39,6 +39,8 @@ from cds_hooks.knowledge.loader import Knowledge
 
 T = TypeVar("T")
 
+_NOTHING: frozenset[str] = frozenset()
+
 
 @dataclass(frozen=True, slots=True)
 class Reader:
@@ -221,8 +223,11 @@ class Chart(Struct, frozen=True):
             drugs_or_classes: keys of drugs or drug classes.
             days: how long an order, dispense or administration counts; None for the figure of the knowledge.
         """
+        found = self.medications(*drugs_or_classes)
+        if not found:
+            return found
         window = int(self._reader.knowledge.figures["activeWindowDays"].value) if days is None else days
-        return tuple([fact for fact in self.medications(*drugs_or_classes) if fact.is_active(self.now, window)])
+        return tuple([fact for fact in found if fact.is_active(self.now, window)])
 
     def conditions(self, *code_sets: str, active: bool = True) -> tuple[ConditionFact, ...]:
         """Return the conditions in any of the code sets; the active ones, or all of them."""
@@ -248,8 +253,8 @@ class Chart(Struct, frozen=True):
         wanted = self._members(drugs_or_classes)
         return tuple(fact for fact in self._record.reactions if not fact.drugs.isdisjoint(wanted))
 
-    def _members(self, drugs_or_classes: Iterable[str]) -> frozenset[str]:
-        return frozenset[str]().union(*map(self._reader.drugs.members, drugs_or_classes))
+    def _members(self, drugs_or_classes: tuple[str, ...]) -> frozenset[str]:
+        return _NOTHING.union(*map(self._reader.drugs.members, drugs_or_classes))
 
     def research_subjects(self) -> tuple[ResearchSubjectFact, ...]:
         """Return the studies the patient takes part in now."""

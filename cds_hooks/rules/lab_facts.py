@@ -24,7 +24,7 @@ _ANNOTATION = re.compile(r" \{\w+\}$")
 
 def shown(result: LabResult) -> str:
     """Return value and unit as the record gives them."""
-    return _ANNOTATION.sub("", result.raw)
+    return _ANNOTATION.sub("", result.raw) if "{" in result.raw else result.raw
 
 
 def short_name(analyte: str, knowledge: Knowledge) -> str:
@@ -148,9 +148,9 @@ def measured(
         settles: a question the result has to settle; None means that its comparator leaves it open.
     """
     results = chart.results(analyte)
+    finals = [one for one in results if not one.preliminary]
     lab = newest_final = assess(results, now=chart.now, max_age_days=max_age_days)
-    if any([one.preliminary for one in results]):
-        finals = [one for one in results if not one.preliminary]
+    if len(finals) < len(results):
         newest_final = assess(finals, now=chart.now, max_age_days=max_age_days)
     current, last = newest_final.current, lab.latest_readable
     facts = [_newest_fact(lab, analyte, chart, knowledge)]
