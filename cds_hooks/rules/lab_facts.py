@@ -113,7 +113,7 @@ class Measured(Struct, frozen=True):
         result: the result that counts: final, readable, recent, and settling the question; None when there is none.
         last: the newest final result that can be read, however old.
         words: why nothing counts ("41 days old", "none found in this record"), "" when a result does.
-        last_words: value and age of `last`: "1.1 ng/mL, 41 days old", "" without one.
+        last_words: value and age of `last`: "1.1 ng/mL, 41 days old", "" without one and where a result counts.
         facts: the newest result, and the newest final readable one if that is another.
     """
 
@@ -159,7 +159,7 @@ def measured(
     words = "" if current else _why_not(lab, chart, knowledge)
     if current is not None and settles(current) is None:
         words, current = knowledge.phrases.problems["comparator"], None
-    last_words = f"{shown(last)}, {age_in_words(last, chart.now)}" if last else ""
+    last_words = f"{shown(last)}, {age_in_words(last, chart.now)}" if last and current is None else ""
     return Measured(analyte, current, last, words, last_words, tuple(facts))
 
 

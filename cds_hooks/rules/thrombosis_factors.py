@@ -84,7 +84,7 @@ def read_factors(chart: Chart, knowledge: Knowledge, order: Fact) -> tuple[Facto
 
 def _not_found(chart: Chart, items: tuple[str, ...], *needs: str, label: str = "") -> Factor:
     """Say that nothing was found, or that one could not look everywhere."""
-    incomplete = next((chart.gaps[need] for need in needs if need in chart.gaps), "")
+    incomplete = next((chart.gaps[need] for need in needs if need in chart.gaps), "") if chart.gaps else ""
     return Factor(items, Presence.UNKNOWN if incomplete else Presence.NOT_FOUND, incomplete, label=label)
 
 

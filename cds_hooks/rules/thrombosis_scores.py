@@ -164,11 +164,13 @@ def _fact(factor: Factor, scores: Sequence[Score], knowledge: Knowledge) -> Fact
 def _points(score: Score, factor: Factor) -> str:
     """Return the points of a factor in a score; both values where the tables differ."""
     items = [score.items[key] for key in factor.items if key in score.items]
-    by_table = {sum(item.points_in(reading) for item in items) for reading in score.readings}
+    by_table = {sum([item.points_in(reading) for item in items]) for reading in score.readings}
     return " or ".join(map(signed, sorted(by_table)))
 
 
 def _label(factor: Factor, scores: Sequence[Score]) -> str:
     """Return what a factor is: its own label, else that of the first score that has it."""
+    if factor.label:
+        return factor.label
     item = factor.items[0]
-    return factor.label or next(score.items[item].label for score in scores if item in score.items)
+    return next(score.items[item].label for score in scores if item in score.items)
