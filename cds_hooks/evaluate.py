@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from cds_hooks.chart.chart import Chart
 from cds_hooks.data_needs import PATIENT
@@ -13,8 +15,7 @@ from cds_hooks.rules import RULES, Rule
 from cds_hooks.rules.incomplete import Unchecked, incomplete_finding
 
 
-@dataclass(frozen=True, slots=True)
-class RuleTrace:
+class RuleTrace(Struct, frozen=True):
     """What one rule answered.
 
     Attributes:
@@ -40,8 +41,7 @@ class RuleTrace:
         return None if finding is None or finding.absent & self.unavailable else finding
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluation:
+class Evaluation(Struct, frozen=True):
     """The result for one call.
 
     Attributes:
@@ -81,7 +81,10 @@ def evaluate(chart: Chart, knowledge: Knowledge) -> Evaluation:
     if (incomplete := incomplete_finding(chart, knowledge, unchecked)) is not None:
         findings.append(incomplete)
     findings.sort(key=lambda finding: (indicator_of(finding, knowledge).rank, _position(finding.topic)))
-    return Evaluation(tuple(findings), tuple(_traced(traces, shown, unnecessary)), unchecked)
+    for topic in shown.keys() & unnecessary.keys():
+        place = next(place for place, trace in enumerate(traces) if trace.topic == topic)
+        traces[place] = replace(traces[place], suppressed_by=unnecessary[topic])
+    return Evaluation(tuple(findings), tuple(traces), unchecked)
 
 
 def _run(rule: Rule, chart: Chart, knowledge: Knowledge) -> RuleTrace:
@@ -95,7 +98,7 @@ def _run(rule: Rule, chart: Chart, knowledge: Knowledge) -> RuleTrace:
     else:
         name = ""
     reads = frozenset(view.reads)
-    return RuleTrace(rule.topic, outcome, reads & chart.gaps.keys(), error=name, reads=reads)
+    return RuleTrace(rule.topic, outcome, reads.intersection(chart.gaps), error=name, reads=reads)
 
 
 def _check_wording(finding: Finding, rule: Rule, knowledge: Knowledge) -> None:
@@ -126,14 +129,6 @@ def _reasons(trace: RuleTrace, chart: Chart, knowledge: Knowledge) -> tuple[str,
     reasons = chart.gap_words(trace.unavailable)
     failed = trace.error and PATIENT not in trace.unavailable
     return (*reasons, knowledge.phrases.sentences["ruleFailed"]) if failed else reasons
-
-
-def _traced(
-    traces: Iterable[RuleTrace], shown: Mapping[str, Finding], unnecessary: Mapping[str, str]
-) -> Iterable[RuleTrace]:
-    for trace in traces:
-        by = unnecessary.get(trace.topic, "") if trace.topic in shown else ""
-        yield RuleTrace(trace.topic, trace.outcome, trace.unavailable, by, trace.error, trace.reads)
 
 
 _POSITION = {rule.topic: position for position, rule in enumerate(RULES)}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import TypeAlias
+
+from msgspec import Struct, field
 
 from cds_hooks.chart.fhir import Resource
 from cds_hooks.knowledge.schema import Figure, Source
@@ -24,8 +25,7 @@ class Indicator(StrEnum):
         return (Indicator.CRITICAL, Indicator.WARNING, Indicator.INFO).index(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(Struct, frozen=True):
     """One input a rule looked at, as the card lists it.
 
     Attributes:
@@ -43,8 +43,7 @@ class Fact:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Basis:
+class Basis(Struct, frozen=True):
     """A figure or table row a rule used, as the card cites it."""
 
     meaning: str
@@ -53,22 +52,19 @@ class Basis:
     verified: bool
 
 
-@dataclass(frozen=True, slots=True)
-class CreateTest:
+class CreateTest(Struct, frozen=True):
     """Suggest ordering a test; `orderable` is a key of `knowledge/orderables.yaml`."""
 
     orderable: str
 
 
-@dataclass(frozen=True, slots=True)
-class CreateMedication:
+class CreateMedication(Struct, frozen=True):
     """Offer a medication order as one choice; `orderable` is a key of `medications` in `knowledge/orderables.yaml`."""
 
     orderable: str
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateDose:
+class UpdateDose(Struct, frozen=True):
     """Suggest the draft with another dose.
 
     Attributes:
@@ -86,8 +82,7 @@ class UpdateDose:
     regimen: str
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteDraft:
+class DeleteDraft(Struct, frozen=True):
     """Suggest removing the draft order."""
 
     order: Resource
@@ -96,8 +91,7 @@ class DeleteDraft:
 Suggestion: TypeAlias = CreateTest | CreateMedication | UpdateDose | DeleteDraft
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """Something a clinician should know, ready to become one card.
 
     Attributes:
@@ -133,8 +127,7 @@ class Status(Enum):
     NOT_EVALUABLE = "not evaluable"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """The answer of one rule. `reason` is for the trace that developers and pharmacists read."""
 
     status: Status

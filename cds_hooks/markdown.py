@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import re
 
-_MARKUP = re.compile(r"[\\`*_\[\]<>|#~&@]|:(?=//)|(?<=\bwww)\.", re.IGNORECASE)
-"""Characters that make markup or an entity, and what GitHub turns into a link without markup: addresses, e-mail."""
+_MARKUP = r"\`*_[]<>|#~&@"
+"""Characters that make markup or an entity, or what GitHub takes for an e-mail address."""
+_HAS_MARKUP = re.compile(f"[{re.escape(_MARKUP)}]")
+_ESCAPED = str.maketrans({character: f"\\{character}" for character in _MARKUP})
+_HOST = re.compile(r"(\bwww)\.", re.IGNORECASE)
 
 
 def escape(text: str) -> str:
     """Return one line of text in which nothing is read as Markdown, HTML or an address."""
-    return _MARKUP.sub(r"\\\g<0>", " ".join(text.split()))
+    text = " ".join(text.split())
+    if _HAS_MARKUP.search(text):
+        text = text.translate(_ESCAPED)
+    if "//" in text:  # GitHub turns addresses into links without any markup
+        text = text.replace("://", r"\://")
+    return _HOST.sub(r"\1\\.", text) if "www." in text.lower() else text

@@ -66,6 +66,8 @@ def expand(rules: Mapping[str, Any] | None) -> tuple[RuleResult, ...]:
 def _compact(trace: RuleTrace) -> str | dict[str, Any]:
     result = _result(trace)
     finding = trace.outcome.finding
+    if finding is None and not trace.unavailable and not trace.error:
+        return result
     details = {
         "variant": finding.variant if finding is not None else "",
         "by": trace.suppressed_by,

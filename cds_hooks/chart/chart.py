@@ -7,11 +7,13 @@ checks were incomplete when a search failed, without every rule having to say so
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from itertools import chain
 from typing import Any, TypeVar
+
+from msgspec import Struct, field
 
 from cds_hooks.chart.code_sets import CodeSetIndex
 from cds_hooks.chart.conditions import (
@@ -36,6 +38,8 @@ from cds_hooks.data_needs import MEDICATION_NEEDS, PATIENT, DataNeed, Scope, dat
 from cds_hooks.knowledge.loader import Knowledge
 
 T = TypeVar("T")
+
+_NOTHING: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +116,7 @@ class _Record:
         return self.of_type.get(resource_type, ())
 
 
-@dataclass(frozen=True, slots=True)
-class Chart:
+class Chart(Struct, frozen=True):
     """One patient, one instant, one call, as seen by one reader of it.
 
     Attributes:
@@ -134,7 +137,8 @@ class Chart:
     _record: _Record
     _reader: Reader
     reads: set[str] = field(default_factory=set)
-    _derived: dict[str, tuple[Any, frozenset[str]]] = field(default_factory=dict)
+    _derived: dict[str, tuple[Any, set[str]]] = field(default_factory=dict)
+    _judged: dict[str, tuple[DraftOrder, ...]] = field(default_factory=dict)
 
     def derive(self, name: str, derivation: Callable[[Chart], T]) -> T:
         """Return a fact derived from the chart, computed once for all rules.
@@ -143,15 +147,15 @@ class Chart:
             name: key under which it is kept.
             derivation: pure function of the chart; what it reads counts as read by everybody who asks.
         """
-        if name not in self._derived:
+        if (known := self._derived.get(name)) is None:
             view = self.watched()
             try:
-                value = derivation(view)
+                known = derivation(view), view.reads
             finally:  # what it asked for counts as asked for also when it fails, for lack of the Patient say
                 self.reads.update(view.reads)
-            self._derived[name] = (value, frozenset(view.reads))
-        value, reads = self._derived[name]
-        self.reads.update(reads)
+            self._derived[name] = known
+        value: T = known[0]
+        self.reads.update(known[1])
         return value
 
     def watched(self) -> Chart:
@@ -167,14 +171,19 @@ class Chart:
             self._reader,
             set(),
             self._derived,
+            self._judged,
         )
 
     # --- drafts ---------------------------------------------------------------------------------------------------
 
     def judged(self, drug_or_class: str) -> tuple[DraftOrder, ...]:
         """Return the selected drafts of a drug or drug class."""
+        if (known := self._judged.get(drug_or_class)) is not None:
+            return known
         members = self._reader.drugs.members(drug_or_class)
-        return tuple(order for order in self.drafts if order.selected and order.match.drugs & members)
+        found = tuple(order for order in self.drafts if order.selected and order.match.drugs & members)
+        self._judged[drug_or_class] = found
+        return found
 
     @property
     def scopes(self) -> frozenset[Scope]:
@@ -204,9 +213,8 @@ class Chart:
     def medications(self, *drugs_or_classes: str) -> tuple[MedicationFact, ...]:
         """Return records and drafts of the given drugs or classes, newest first, whatever their status."""
         self.reads.update(MEDICATION_NEEDS)
-        members = self._reader.drugs.members
-        wanted = frozenset(chain.from_iterable(members(key) for key in drugs_or_classes))
-        return tuple(fact for fact in self._record.medications if fact.drugs & wanted)
+        wanted = self._members(drugs_or_classes)
+        return tuple([fact for fact in self._record.medications if not fact.drugs.isdisjoint(wanted)])
 
     def active(self, *drugs_or_classes: str, days: int | None = None) -> tuple[MedicationFact, ...]:
         """Return what counts as in use; drafts of this call included (`topics.md` section 1).
@@ -215,14 +223,17 @@ class Chart:
             drugs_or_classes: keys of drugs or drug classes.
             days: how long an order, dispense or administration counts; None for the figure of the knowledge.
         """
+        found = self.medications(*drugs_or_classes)
+        if not found:
+            return found
         window = int(self._reader.knowledge.figures["activeWindowDays"].value) if days is None else days
-        return tuple(fact for fact in self.medications(*drugs_or_classes) if fact.is_active(self.now, window))
+        return tuple([fact for fact in found if fact.is_active(self.now, window)])
 
     def conditions(self, *code_sets: str, active: bool = True) -> tuple[ConditionFact, ...]:
         """Return the conditions in any of the code sets; the active ones, or all of them."""
         self.reads.add("conditions")
-        wanted = frozenset(code_sets)
-        return tuple(fact for fact in self._record.conditions if fact.sets & wanted and (fact.active or not active))
+        found = [fact for fact in self._record.conditions if not fact.sets.isdisjoint(code_sets)]
+        return tuple([fact for fact in found if fact.active] if active else found)
 
     def condition(self, reference: str) -> ConditionFact | None:
         """Return the condition with this `Condition/id`."""
@@ -232,16 +243,18 @@ class Chart:
     def procedures(self, *code_sets: str) -> tuple[ProcedureFact, ...]:
         """Return the procedures done that are in any of the code sets."""
         self.reads.add("procedures")
-        wanted = frozenset(code_sets)
-        return tuple(fact for fact in self._record.procedures if fact.sets & wanted)
+        return tuple([fact for fact in self._record.procedures if not fact.sets.isdisjoint(code_sets)])
 
     def reactions(self, *drugs_or_classes: str) -> tuple[ReactionFact, ...]:
         """Return allergies and adverse events attributed to the given drugs; all of them without arguments."""
         self.reads.update(("allergies", "adverseEvents"))
         if not drugs_or_classes:
             return self._record.reactions
-        wanted = frozenset(chain.from_iterable(self._reader.drugs.members(key) for key in drugs_or_classes))
-        return tuple(fact for fact in self._record.reactions if fact.drugs & wanted)
+        wanted = self._members(drugs_or_classes)
+        return tuple(fact for fact in self._record.reactions if not fact.drugs.isdisjoint(wanted))
+
+    def _members(self, drugs_or_classes: tuple[str, ...]) -> frozenset[str]:
+        return _NOTHING.union(*map(self._reader.drugs.members, drugs_or_classes))
 
     def research_subjects(self) -> tuple[ResearchSubjectFact, ...]:
         """Return the studies the patient takes part in now."""

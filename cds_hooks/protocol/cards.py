@@ -7,12 +7,13 @@ was found, the inputs with date and resource, the limit that decided, the option
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 from cds_hooks.evaluate import indicator_of
 from cds_hooks.findings import Fact, Finding
 from cds_hooks.knowledge.loader import Knowledge
-from cds_hooks.knowledge.schema import OverrideReasonFile, Source
+from cds_hooks.knowledge.schema import Document, OverrideReasonFile, Source
 from cds_hooks.markdown import escape
 from cds_hooks.protocol.client_profile import CardOptions
 from cds_hooks.protocol.suggestions import MAXIMUM, suggestion_json
@@ -112,7 +113,7 @@ def detail(finding: Finding, knowledge: Knowledge, service_version: str) -> str:
     values = {key: value if key == "list" else escape(value) for key, value in finding.values.items()}
     parts = [variant.detail.format_map(values).strip()]
     if finding.facts:
-        parts.append(f"**{headings['inputs']}**\n\n" + "\n".join(_fact_line(fact) for fact in finding.facts))
+        parts.append(f"**{headings['inputs']}**\n\n" + "\n".join(map(_fact_line, finding.facts)))
     if finding.basis:
         lines = [
             f"* {escape(basis.meaning)}: {escape(basis.limit)} ({_cite(basis.source, knowledge)})"
@@ -121,10 +122,9 @@ def detail(finding: Finding, knowledge: Knowledge, service_version: str) -> str:
         ]
         parts.append(f"**{headings['limits']}**\n\n" + "\n".join(lines))
     choices = [option.format_map(values).strip() for option in variant.options]
-    choices += [escape(option) for option in finding.options]
-    parts.append(
-        f"**{headings['options']}**\n\n" + "\n".join(f"* {choice}" for choice in (*choices, sentences["continue"]))
-    )
+    choices += map(escape, finding.options)
+    choices.append(sentences["continue"])
+    parts.append(f"**{headings['options']}**\n\n* " + "\n* ".join(choices))
     basis_line = sentences["basis"].format(
         source=_cite(topic.guidance, knowledge),
         revision=knowledge.documents[topic.guidance.document].revision,
@@ -144,6 +144,10 @@ def _fact_line(fact: Fact) -> str:
 
 
 def _cite(source: Source, knowledge: Knowledge) -> str:
-    document = knowledge.documents[source.document]
+    return _citation(knowledge.documents[source.document], source.section)
+
+
+@lru_cache(maxsize=1024)
+def _citation(document: Document, section: str) -> str:
     title = f"[{escape(document.title)}]({document.url})" if document.url else escape(document.title)
-    return f"{title}, {escape(source.section)}"
+    return f"{title}, {escape(section)}"

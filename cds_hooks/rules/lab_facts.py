@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from cds_hooks.chart.chart import Chart
 from cds_hooks.chart.labs import Lab, LabResult, LabState, assess
@@ -23,7 +24,7 @@ _ANNOTATION = re.compile(r" \{\w+\}$")
 
 def shown(result: LabResult) -> str:
     """Return value and unit as the record gives them."""
-    return _ANNOTATION.sub("", result.raw)
+    return _ANNOTATION.sub("", result.raw) if "{" in result.raw else result.raw
 
 
 def short_name(analyte: str, knowledge: Knowledge) -> str:
@@ -104,8 +105,7 @@ def alarming(results: Sequence[LabResult]) -> tuple[LabResult, ...]:
 # --- what counts as measured ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(Struct, frozen=True):
     """Whether an analyte counts as measured within so many days.
 
     Attributes:
@@ -113,7 +113,7 @@ class Measured:
         result: the result that counts: final, readable, recent, and settling the question; None when there is none.
         last: the newest final result that can be read, however old.
         words: why nothing counts ("41 days old", "none found in this record"), "" when a result does.
-        last_words: value and age of `last`: "1.1 ng/mL, 41 days old", "" without one.
+        last_words: value and age of `last`: "1.1 ng/mL, 41 days old", "" without one and where a result counts.
         facts: the newest result, and the newest final readable one if that is another.
     """
 
@@ -148,16 +148,18 @@ def measured(
         settles: a question the result has to settle; None means that its comparator leaves it open.
     """
     results = chart.results(analyte)
-    newest_final = assess([one for one in results if not one.preliminary], now=chart.now, max_age_days=max_age_days)
-    lab = assess(results, now=chart.now, max_age_days=max_age_days)
+    finals = [one for one in results if not one.preliminary]
+    lab = newest_final = assess(results, now=chart.now, max_age_days=max_age_days)
+    if len(finals) < len(results):
+        newest_final = assess(finals, now=chart.now, max_age_days=max_age_days)
     current, last = newest_final.current, lab.latest_readable
-    facts = [lab_fact(chart, knowledge, analyte, max_age_days)]
+    facts = [_newest_fact(lab, analyte, chart, knowledge)]
     if last is not None and last is not lab.latest:
         facts.append(result_fact(last, chart, knowledge))
     words = "" if current else _why_not(lab, chart, knowledge)
     if current is not None and settles(current) is None:
         words, current = knowledge.phrases.problems["comparator"], None
-    last_words = f"{shown(last)}, {age_in_words(last, chart.now)}" if last else ""
+    last_words = f"{shown(last)}, {age_in_words(last, chart.now)}" if last and current is None else ""
     return Measured(analyte, current, last, words, last_words, tuple(facts))
 
 
@@ -200,7 +202,10 @@ def results_up_to(decisive: LabResult, results: Iterable[LabResult], chart: Char
 
 def lab_fact(chart: Chart, knowledge: Knowledge, analyte: str, max_age_days: float = 365_000) -> Fact:
     """Return the fact line of the newest result of an analyte, or the words for its absence."""
-    lab = chart.lab(analyte, max_age_days)
+    return _newest_fact(chart.lab(analyte, max_age_days), analyte, chart, knowledge)
+
+
+def _newest_fact(lab: Lab, analyte: str, chart: Chart, knowledge: Knowledge) -> Fact:
     if lab.latest is None:
         return Fact(chart.analyte_name(analyte), knowledge.phrases.states["absent"])
     fact = result_fact(lab.latest, chart, knowledge)

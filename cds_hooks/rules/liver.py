@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from cds_hooks.chart.chart import Chart
 from cds_hooks.chart.labs import LabResult
@@ -117,10 +119,12 @@ def is_above_multiple(result: LabResult, figure: Figure, knowledge: Knowledge) -
 
     Compared as a multiple, rounded: 1.8 is not above 1.5 × 1.2, whatever binary fractions make of it.
     """
-    if result.value is None:
+    if result.problem is not None or result.value is None:
         return None
     multiple = round(result.value / upper_limit(result, knowledge), _DECIMALS)
-    return satisfies(replace(result, value=multiple), figure)
+    if not result.comparator:
+        return figure.holds(multiple)
+    return satisfies(LabResult(result.analyte, "", result.when, multiple, comparator=result.comparator), figure)
 
 
 def _rise_words(rise: _Rise, knowledge: Knowledge) -> str:

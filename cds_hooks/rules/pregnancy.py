@@ -44,9 +44,7 @@ _SHORT = 20
 
 def drafted_analogues(chart: Chart) -> dict[str, tuple[DraftOrder, ...]]:
     """Return the judged drafts of lenalidomide, thalidomide and pomalidomide by drug."""
-    orders = chart.judged("thalidomideAnalogue")
-    found = {drug: tuple(order for order in orders if drug in order.match.drugs) for drug in _DRUGS}
-    return {drug: drafts for drug, drafts in found.items() if drafts}
+    return {drug: drafts for drug in _DRUGS if (drafts := chart.judged(drug))}
 
 
 def draft_facts(drafts: Mapping[str, tuple[DraftOrder, ...]], knowledge: Knowledge) -> tuple[Fact, ...]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from cds_hooks.chart.chart import Chart
 from cds_hooks.chart.labs import LabProblem, LabResult, Outcome

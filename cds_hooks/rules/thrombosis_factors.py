@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import Enum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from cds_hooks.chart.chart import Chart
 from cds_hooks.chart.conditions import ConditionFact, ProcedureFact
@@ -34,8 +36,7 @@ class Presence(Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Factor:
+class Factor(Struct, frozen=True):
     """One thing the scores ask about.
 
     Attributes:
@@ -83,7 +84,7 @@ def read_factors(chart: Chart, knowledge: Knowledge, order: Fact) -> tuple[Facto
 
 def _not_found(chart: Chart, items: tuple[str, ...], *needs: str, label: str = "") -> Factor:
     """Say that nothing was found, or that one could not look everywhere."""
-    incomplete = next((chart.gaps[need] for need in needs if need in chart.gaps), "")
+    incomplete = next((chart.gaps[need] for need in needs if need in chart.gaps), "") if chart.gaps else ""
     return Factor(items, Presence.UNKNOWN if incomplete else Presence.NOT_FOUND, incomplete, label=label)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from cds_hooks.findings import Basis, Fact
 from cds_hooks.knowledge.loader import Knowledge
@@ -12,31 +13,22 @@ from cds_hooks.markdown import escape
 from cds_hooks.rules.thrombosis_factors import Factor, Presence
 
 
-@dataclass(frozen=True, slots=True)
-class ScoreResult:
+class ScoreResult(Struct, frozen=True):
     """A score computed for a patient.
 
     Attributes:
         score: the score.
         totals: total by published table; the tables differ in some points.
+        risk: class of the highest total, which decides, since it is the one that leaves no risk out.
         without_ancestry: the same without the ancestry term, None when the term did not apply.
         with_ancestry: the same as it would be for Asian ancestry, None unless the ancestry is not known.
     """
 
     score: Score
     totals: Mapping[str, int]
+    risk: ScoreClass
     without_ancestry: Mapping[str, int] | None
     with_ancestry: Mapping[str, int] | None
-
-    @property
-    def deciding(self) -> int:
-        """The highest total, which decides about the class: it is the one that leaves no risk out."""
-        return max(self.totals.values())
-
-    @property
-    def risk(self) -> ScoreClass:
-        """The class of the deciding total."""
-        return self.score.class_of(self.deciding)
 
     def __str__(self) -> str:
         return f"{totals_in_words(self.totals)} ({self.risk.name})"
@@ -65,16 +57,17 @@ def compute(score: Score, factors: Iterable[Factor]) -> ScoreResult:
 
     def totals(*, ancestry: bool, extra: Sequence[str] = ()) -> dict[str, int]:
         counted = [item for item in items if ancestry or not item.ancestry] + [score.items[key] for key in extra]
-        return {reading: sum(item.points_in(reading) for item in counted) for reading in score.readings}
+        return {reading: sum([item.points_in(reading) for item in counted]) for reading in score.readings}
 
-    with_term, without = totals(ancestry=True), totals(ancestry=False)
+    with_term = totals(ancestry=True)
     terms = [key for key, item in score.items.items() if item.ancestry]
     unknown = any(factor.presence is Presence.UNKNOWN and terms[0] in factor.items for factor in factors)
     applied = any(item.ancestry for item in items)
     return ScoreResult(
         score,
         with_term,
-        without if applied else None,
+        score.class_of(max(with_term.values())),
+        totals(ancestry=False) if applied else None,
         totals(ancestry=True, extra=terms[:1]) if unknown else None,
     )
 
@@ -171,11 +164,13 @@ def _fact(factor: Factor, scores: Sequence[Score], knowledge: Knowledge) -> Fact
 def _points(score: Score, factor: Factor) -> str:
     """Return the points of a factor in a score; both values where the tables differ."""
     items = [score.items[key] for key in factor.items if key in score.items]
-    by_table = {sum(item.points_in(reading) for item in items) for reading in score.readings}
+    by_table = {sum([item.points_in(reading) for item in items]) for reading in score.readings}
     return " or ".join(map(signed, sorted(by_table)))
 
 
 def _label(factor: Factor, scores: Sequence[Score]) -> str:
     """Return what a factor is: its own label, else that of the first score that has it."""
+    if factor.label:
+        return factor.label
     item = factor.items[0]
-    return factor.label or next(score.items[item].label for score in scores if item in score.items)
+    return next(score.items[item].label for score in scores if item in score.items)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from cds_hooks.chart.chart import Chart
 from cds_hooks.chart.labs import LabResult

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 
-import msgspec
 import pytest
+from msgspec.structs import replace
 
 import cds_hooks.evaluate
 from cds_hooks.cases.case import Case, load_base_charts, load_cases
@@ -164,14 +164,14 @@ def test_needs_of_one_cause_are_named_together(with_rules: Callable[..., None]) 
 def suppressing(**by_topic: tuple[str, ...]) -> Knowledge:
     """Return the knowledge with other suppression."""
     changed = {
-        topic: msgspec.structs.replace(
+        topic: replace(
             one,
             suppresses=by_topic.get(topic, ()),
-            variants={key: msgspec.structs.replace(variant, suppresses=()) for key, variant in one.variants.items()},
+            variants={key: replace(variant, suppresses=()) for key, variant in one.variants.items()},
         )
         for topic, one in KNOWLEDGE.topics.items()
     }
-    return replace(KNOWLEDGE, topics=changed)
+    return dataclasses.replace(KNOWLEDGE, topics=changed)
 
 
 def test_a_card_makes_another_unnecessary(with_rules: Callable[..., None]) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
+from msgspec import structs
+
 from cds_hooks.cases.case import Case
 from cds_hooks.cases.run import case_chart
 from cds_hooks.cases.verdict import verdict
@@ -157,4 +159,4 @@ def _judged(rule: Rule, chart: Chart, knowledge: Knowledge) -> Outcome | None:
 
 def _fresh(chart: Chart, reader: Reader) -> Chart:
     """Return the chart without the facts that were derived from other knowledge."""
-    return replace(chart, _reader=reader, _derived={}, reads=set())
+    return structs.replace(chart, _reader=reader, _derived={}, _judged={}, reads=set())

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import uuid
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import count
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from msgspec.structs import replace
 
 from cds_hooks.cases.case import Case, load_base_charts
 from cds_hooks.cases.run import run_case
@@ -59,7 +60,7 @@ def rendered(*findings: Finding, options: CardOptions | None = None) -> list[dic
 def of_a_case(name: str, **changes: Any) -> list[dict[str, Any]]:
     """Return the cards of a base chart, all of them real."""
     base = load_base_charts()[name]
-    chart = replace(base.chart, **changes)
+    chart = dataclasses.replace(base.chart, **changes)
     case = Case(base.about, "cards", base.place, (), name, "order-sign", chart, {}, (), False, {}, "")
     return rendered(*run_case(case, READER, KNOWLEDGE).findings)
 
