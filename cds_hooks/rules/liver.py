@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from cds_hooks.chart.chart import Chart
 from cds_hooks.chart.labs import LabResult
 from cds_hooks.chart.therapy import therapy
@@ -120,7 +122,7 @@ def is_above_multiple(result: LabResult, figure: Figure, knowledge: Knowledge) -
     if result.value is None:
         return None
     multiple = round(result.value / upper_limit(result, knowledge), _DECIMALS)
-    return satisfies(replace(result, value=multiple), figure)
+    return satisfies(structs.replace(result, value=multiple), figure)
 
 
 def _rise_words(rise: _Rise, knowledge: Knowledge) -> str:
