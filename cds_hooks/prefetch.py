@@ -104,8 +104,10 @@ class Page:
 
     def answers(self, need: DataNeed) -> bool:
         """Whether the search of this need is answered by it, be it by "none exists"."""
-        types = _SAME_DATA.get(need.resource_type, {need.resource_type})
-        return self.is_search and (self.is_empty or any(one["resourceType"] in types for one in self.resources))
+        if not self.is_search or self.is_empty:
+            return self.is_search
+        types = _SAME_DATA.get(need.resource_type, (need.resource_type,))
+        return any(one["resourceType"] in types for one in self.resources)
 
     def passes_lookback(self, need: DataNeed, now: datetime) -> bool:
         """Whether the pages behind this one can only hold what is older than the need looks back.
