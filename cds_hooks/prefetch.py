@@ -104,8 +104,10 @@ class Page:
 
     def answers(self, need: DataNeed) -> bool:
         """Whether the search of this need is answered by it, be it by "none exists"."""
-        types = _SAME_DATA.get(need.resource_type, {need.resource_type})
-        return self.is_search and (self.is_empty or any(one["resourceType"] in types for one in self.resources))
+        if not self.is_search or self.is_empty:
+            return self.is_search
+        types = _SAME_DATA.get(need.resource_type, (need.resource_type,))
+        return any(one["resourceType"] in types for one in self.resources)
 
     def passes_lookback(self, need: DataNeed, now: datetime) -> bool:
         """Whether the pages behind this one can only hold what is older than the need looks back.
@@ -215,18 +217,19 @@ def read_page(value: Any) -> Page:
         one = unread.pop()
         if isinstance(one, list):
             unread.extend(reversed(one))
-        elif not isinstance(one, Mapping) or not as_text(one.get("resourceType")):
+            continue
+        kind = as_mapping(one).get("resourceType")
+        if not as_text(kind):
             unclear += 1
-        elif one["resourceType"] == "OperationOutcome":
+        elif kind == "OperationOutcome":
             outcomes.append(one)
-        elif one["resourceType"] != "Bundle":
+        elif kind != "Bundle":
             resources.append(one)
         else:
             unclear += one is not value
-            for entry in reversed(as_list(one.get("entry"))):
-                is_outcome = as_mapping(as_mapping(entry).get("search")).get("mode") == "outcome"
-                content = as_mapping(entry).get("resource")
-                if is_outcome:
+            for entry in map(as_mapping, reversed(as_list(one.get("entry")))):
+                content = entry.get("resource")
+                if "search" in entry and as_mapping(entry["search"]).get("mode") == "outcome":
                     outcomes.append(as_mapping(content))
                 else:
                     unread.append(content)
@@ -247,14 +250,13 @@ def distinct(resources: Iterable[Resource], known: Iterable[Resource] = ()) -> l
     Two with the same type and id are one; those without id are one if they are equal. A negative test that arrives
     under two keys must not count as two.
     """
-    seen = {_identity(one) for one in known}
-    kept: list[Resource] = []
+    first: dict[Hashable, Resource] = {}
     for resource in resources:
-        identity = _identity(resource)
-        if identity not in seen:
-            seen.add(identity)
-            kept.append(resource)
-    return kept
+        first.setdefault(_identity(resource), resource)
+    if first:
+        for one in known:
+            first.pop(_identity(one), None)
+    return list(first.values())
 
 
 def of_patient(resources: Iterable[Resource], patient_id: str) -> tuple[list[Resource], Mapping[str, int]]:

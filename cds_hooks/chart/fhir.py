@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from math import isfinite
 from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 Resource: TypeAlias = Mapping[str, Any]
 """One FHIR resource as decoded JSON."""
@@ -40,7 +42,9 @@ _SYSTEM_ALIASES = {
 }
 """Other spellings of the same code systems: the OIDs Epic and CDA converters send, national mirrors of ATC.
 ICD-10 (WHO) is read as ICD-10-CM because the category prefixes used here mean the same in both."""
+_CANONICAL_SYSTEMS = frozenset(_SYSTEM_ALIASES.values())
 
+_NUMBERS = (int, float, str)
 _ZERO_WIDTH = dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0x00AD))
 
 
@@ -55,7 +59,7 @@ def as_list(value: Any) -> list[Any]:
     """Return `value` as a list: itself, or wrapped if it is a single object (STU3 and Epic send both), or empty."""
     if isinstance(value, list):
         return value
-    return [value] if value is not None and isinstance(value, Mapping) else []
+    return [value] if type(value) is dict or (value is not None and isinstance(value, Mapping)) else []
 
 
 def as_text(value: Any) -> str:
@@ -64,23 +68,24 @@ def as_text(value: Any) -> str:
     if not isinstance(value, str):
         return ""
     if value.isascii():
+        if " " not in value and value.isprintable():  # most ids, codes and addresses
+            return value
         return " ".join(value.split())
     return " ".join(unicodedata.normalize("NFKC", value.translate(_ZERO_WIDTH)).split())
 
 
 def as_number(value: Any) -> float | None:
     """Return a finite JSON number, or a string that spells one, as float; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if isinstance(value, bool) or not isinstance(value, _NUMBERS):
         return None
     try:
         number = float(value)
     except (ValueError, OverflowError):
         return None
-    return number if abs(number) < float("inf") else None
+    return number if isfinite(number) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Coding:
+class Coding(Struct, frozen=True):
     """One coding, its system spelled in the canonical way."""
 
     system: str
@@ -90,6 +95,8 @@ class Coding:
 
 def canonical_system(system: Any) -> str:
     """Return the canonical URI of a code system; unknown ones unchanged."""
+    if isinstance(system, str) and system in _CANONICAL_SYSTEMS:
+        return system
     text = as_text(system)
     return _SYSTEM_ALIASES.get(text.lower(), text)
 
@@ -104,11 +111,9 @@ def codings(concept: Any) -> Iterator[Coding]:
     rows = as_list(concept.get("coding"))
     if not rows and "code" in concept and isinstance(concept.get("code"), str):
         rows = [concept]
-    for row in rows:
-        if isinstance(row, Mapping):
-            code = as_text(row.get("code"))
-            if code:
-                yield Coding(canonical_system(row.get("system")), code, as_text(row.get("display")))
+    for row in map(as_mapping, rows):
+        if code := as_text(row.get("code")):
+            yield Coding(canonical_system(row.get("system")), code, as_text(row.get("display")))
 
 
 def codes(concept: Any) -> frozenset[str]:
@@ -134,11 +139,13 @@ def reference_id(reference: Any, resource_type: str | None = None) -> str:
 
     Accepts `{"reference": "Type/id"}`, an absolute URL, `Type/id/_history/1`, a bare id, and the string itself.
     """
-    text = reference if isinstance(reference, str) else as_mapping(reference).get("reference")
-    path, slash, identity = as_text(text).partition("/_history/")[0].rstrip("/").rpartition("/")
+    text = as_text(reference if isinstance(reference, str) else as_mapping(reference).get("reference"))
+    path, slash, identity = text.rpartition("/")
+    if path != resource_type or not identity:  # not simply `Type/id`
+        path, slash, identity = text.partition("/_history/")[0].rstrip("/").rpartition("/")
     if not identity or identity.startswith("#"):
         return ""
-    if resource_type and slash and path.rpartition("/")[2] != resource_type:
+    if resource_type and slash and path != resource_type and not path.endswith(f"/{resource_type}"):
         return ""
     return identity
 
@@ -152,7 +159,7 @@ def reference_of(resource: Resource) -> str:
 def subject_id(resource: Resource) -> str:
     """Return the id of the Patient the resource is about; "" when it does not say."""
     for field in ("subject", "patient", "individual"):
-        if identity := reference_id(resource.get(field), "Patient"):
+        if field in resource and (identity := reference_id(resource[field], "Patient")):
             return identity
     return ""
 

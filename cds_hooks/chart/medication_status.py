@@ -20,7 +20,7 @@ def medication_status(resource: Resource) -> str:
         return status
     if resource.get("wasNotTaken") is True or (resource.get("taken") == "n" and status != "stopped"):
         return "not-taken"
-    if any(resource.get(flag) is True for flag in ("wasNotGiven", "notGiven", "notDone")):
+    if resource.get("wasNotGiven") is True or resource.get("notGiven") is True or resource.get("notDone") is True:
         return "not-done"
     if status == "recorded" and "adherence" in resource:
         said = min(codes(as_mapping(resource["adherence"]).get("code")), default="")

@@ -220,7 +220,7 @@ def _moment(fact: MedicationFact) -> float:
 def medication_fact(resource: Resource, match: DrugMatch, *, is_draft: bool) -> MedicationFact:
     """Build the fact of one record whose drug is identified."""
     kind = as_text(resource.get("resourceType"))
-    fields = _DATE_FIELDS.get(kind, ())
+    fields = [field for field in _DATE_FIELDS.get(kind, ()) if field in resource]
     starts = [period.get("start") for field in fields if (period := as_mapping(resource.get(field)))]
     when = next(filter(None, map(parse_when, starts)), None) or first_when(resource, *fields)
     ends = [period_end(resource.get(field)) for field in fields]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+
+from msgspec import Struct
 
 from cds_hooks.chart.fhir import as_mapping, as_text
 
@@ -17,8 +18,7 @@ _FORM = re.compile(
 _DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class When:
+class When(Struct, frozen=True, order=True):
     """A FHIR date, dateTime or instant.
 
     Attributes:
@@ -67,7 +67,7 @@ def parse_when(value: Any) -> When | None:
     Args:
         value: `YYYY`, `YYYY-MM`, `YYYY-MM-DD` or `YYYY-MM-DDThh:mm[:ss[.f]][zone]`; anything else gives None.
     """
-    match = _FORM.fullmatch(as_text(value))
+    match = _FORM.fullmatch(as_text(value)) if isinstance(value, str) else None
     if match is None:
         return None
     try:
@@ -102,6 +102,8 @@ def first_when(resource: Mapping[str, Any], *fields: str) -> When | None:
     """Return the first readable date among `fields`; a field holding a Period counts with its end, else its start."""
     for field in fields:
         value = resource.get(field)
+        if value is None:
+            continue
         when = (period_end(value) or period_start(value)) if isinstance(value, Mapping) else parse_when(value)
         if when is not None:
             return when

@@ -16,7 +16,14 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
 from cds_hooks.chart.fhir import Resource, as_mapping, as_text, reference_id
-from cds_hooks.protocol.limits import DEEPEST, MOST_DRAFTS, MOST_RESOURCES, has_too_many_resources, is_too_deep
+from cds_hooks.protocol.limits import (
+    DEEPEST,
+    MOST_DRAFTS,
+    MOST_RESOURCES,
+    has_too_many_resources,
+    is_json_too_deep,
+    is_too_deep,
+)
 
 _BOM = b"\xef\xbb\xbf"
 _NO_OBJECT = "is not a JSON object in UTF-8"
@@ -85,7 +92,7 @@ class HookRequest:
         value = _decode(self.raw_prefetch, "$.prefetch")
         if value is not None and not isinstance(value, dict):
             raise RequestError("$.prefetch", "must be an object or null")
-        if is_too_deep(value):
+        if is_json_too_deep(self.raw_prefetch):
             raise RequestError("$.prefetch", _TOO_DEEP)
         if value and has_too_many_resources(value):
             raise RequestError("$.prefetch", f"holds more than {MOST_RESOURCES} resources")

@@ -119,12 +119,10 @@ def is_above_multiple(result: LabResult, figure: Figure, knowledge: Knowledge) -
 
     Compared as a multiple, rounded: 1.8 is not above 1.5 × 1.2, whatever binary fractions make of it.
     """
-    if result.problem is not None or result.value is None:
+    if result.value is None:
         return None
     multiple = round(result.value / upper_limit(result, knowledge), _DECIMALS)
-    if not result.comparator:
-        return figure.holds(multiple)
-    return satisfies(LabResult(result.analyte, "", result.when, multiple, comparator=result.comparator), figure)
+    return satisfies(replace(result, value=multiple), figure)
 
 
 def _rise_words(rise: _Rise, knowledge: Knowledge) -> str:

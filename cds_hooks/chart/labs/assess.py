@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 from cds_hooks.chart.labs.result import LabProblem, LabResult
 
@@ -20,8 +21,7 @@ class LabState(StrEnum):
     UNINTERPRETABLE = "uninterpretable"
 
 
-@dataclass(frozen=True, slots=True)
-class Lab:
+class Lab(Struct, frozen=True):
     """An analyte as a rule sees it.
 
     Attributes:

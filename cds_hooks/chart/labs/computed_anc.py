@@ -89,6 +89,8 @@ def _from_counts(results: Results) -> Iterator[_Computation]:
 def _from_percentages(results: Results) -> Iterator[_Computation]:
     neutrophils = _usable(results, "neutrophilsPercent")
     segmented = _usable(results, "segmentedNeutrophilsPercent")
+    if not neutrophils and not segmented:
+        return
     bands = _usable(results, "bandNeutrophilsPercent")
     for wbc in _usable(results, "wbc"):
         all_forms, part, band = _partner(wbc, neutrophils), _partner(wbc, segmented), _partner(wbc, bands)

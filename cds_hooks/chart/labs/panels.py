@@ -19,7 +19,7 @@ def current_versions(observations: Iterable[Any]) -> dict[str, Resource]:
     """
     kept: dict[str, Resource] = {}
     for position, observation in enumerate(observations):
-        if not isinstance(observation, Mapping) or observation.get("resourceType") != "Observation":
+        if as_mapping(observation).get("resourceType") != "Observation":
             continue
         identity = as_text(observation.get("id"))
         key = f"Observation/{identity}" if identity else f"#{position}"

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from cds_hooks.chart.fhir import Resource, as_list, as_mapping, as_text, reference_id
 from cds_hooks.chart.labs.computed_anc import computed_counts
@@ -108,7 +110,7 @@ def _lookup(
     return lookup
 
 
-class _Source(NamedTuple):
+class _Source(Struct, frozen=True):
     """What a value has in common with its neighbours in the same Observation."""
 
     reference: str
@@ -192,10 +194,8 @@ class _Batch:
         return None
 
     def _when(self, value: Any) -> When | None:
-        if isinstance(value, Mapping):
-            return period_end(value) or period_start(value)
         if not isinstance(value, str):
-            return None
+            return period_end(value) or period_start(value)
         if value not in self._whens:  # results of one panel share their times
             self._whens[value] = parse_when(value)
         return self._whens[value]
@@ -213,7 +213,7 @@ class _Batch:
         low, high, unit = None, None, ""
         if reading.sent_in is not None and definition.units is not None:
             unit = values.units.canonical(definition.units)
-            if "referenceRange" in element:
+            if definition.reference is not None and "referenceRange" in element:
                 low, high = read_interval(element, reading.sent_in, definition.units, values.units)
         return LabResult(
             analyte=analyte,

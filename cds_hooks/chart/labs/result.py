@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Literal
+
+from msgspec import Struct
 
 from cds_hooks.chart.when import When
 
@@ -38,8 +39,7 @@ class LabProblem(StrEnum):
     FUTURE_DATE = "futureDate"
 
 
-@dataclass(frozen=True, slots=True)
-class LabResult:
+class LabResult(Struct, frozen=True):
     """One result of one analyte.
 
     Attributes:
@@ -57,8 +57,9 @@ class LabResult:
         dated_by_issue: `when` is the date of issue.
         preliminary: the sender does not call it final; it may alarm and never clears.
         problem: why it cannot be read; None if it can.
-        reference_low: lower limit of normal given with the result itself, canonical unit.
-        reference_high: upper limit of normal given with the result itself, canonical unit.
+        reference_low: lower limit of normal given with the result itself, canonical unit; read only for analytes
+            that are judged by such limits, those for which the knowledge has a default (`Analyte.reference`).
+        reference_high: upper limit of normal, likewise.
         specimen: id of the Specimen, "" when not said.
         computed_from: references of the results it was computed from.
         note: what a reader of the value has to know, "" for nothing.

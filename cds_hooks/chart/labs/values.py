@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct, structs
 
 from cds_hooks.chart.fhir import as_mapping, as_number, as_text, codes, concept_text
 from cds_hooks.chart.labs.index import OutcomeWords
@@ -26,7 +28,7 @@ _UNIT_PROBLEMS = {
 _READ_BY_WORDS = ("qualitative", "hcg")
 
 
-class Reading(NamedTuple):
+class Reading(Struct, frozen=True):
     """What a value says, and in which unit it was sent."""
 
     raw: str
@@ -190,9 +192,9 @@ class ValueReader:
             unclear = outcome is Outcome.NEGATIVE or reading.problem is LabProblem.CONFLICTING_RESULT
             return reading if unclear else Reading(reading.raw, qualitative=outcome)
         if {reading.qualitative, outcome} == {Outcome.POSITIVE, Outcome.NEGATIVE}:
-            return reading._replace(qualitative=None, problem=LabProblem.CONFLICTING_RESULT)
+            return structs.replace(reading, qualitative=None, problem=LabProblem.CONFLICTING_RESULT)
         if reading.qualitative is Outcome.NEGATIVE:
-            return reading._replace(qualitative=outcome)
+            return structs.replace(reading, qualitative=outcome)
         return reading
 
 

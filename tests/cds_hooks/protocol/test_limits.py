@@ -6,8 +6,17 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from cds_hooks.protocol.limits import DEEPEST, MOST_DRAFTS, MOST_RESOURCES, has_too_many_resources, is_too_deep
+from cds_hooks.protocol.limits import (
+    DEEPEST,
+    MOST_DRAFTS,
+    MOST_RESOURCES,
+    has_too_many_resources,
+    is_json_too_deep,
+    is_too_deep,
+)
 from cds_hooks.protocol.request import HookRequest, RequestError, parse_request
 
 
@@ -40,6 +49,38 @@ def test_depth(kind: str) -> None:
     assert not is_too_deep(nested(DEEPEST, kind))
     assert is_too_deep(nested(DEEPEST + 1, kind))
     assert is_too_deep([1, "x", {"wide": [nested(5), nested(DEEPEST)]}])
+
+
+MARKS = st.text(st.sampled_from('[]{}":,\\ \nxü'))
+VALUES = st.recursive(
+    MARKS | st.none() | st.integers(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(MARKS, inner, max_size=4),
+    max_leaves=40,
+)
+
+
+@given(VALUES, st.integers(0, 8), st.booleans(), st.sampled_from([None, 1]))
+def test_the_text_is_as_deep_as_the_value(value: Any, deepest: int, ascii_only: bool, indent: int | None) -> None:
+    """Brackets, quotes and backslashes inside strings count for nothing."""
+    text = json.dumps(value, ensure_ascii=ascii_only, indent=indent).encode()
+    assert is_json_too_deep(text, deepest) == is_too_deep(value, deepest)
+
+
+@pytest.mark.parametrize(
+    ("text", "levels"),
+    [
+        (rb'"\\"', 0),
+        (rb'["[", "]]", "\"]"]', 1),
+        (rb'["\\\\\"[[", [], "\\"]', 2),
+        (rb'{"[\"[": {"]\\": []}}', 3),
+        (rb'["", "", {"": ""}, "[", "]"]', 2),
+        (b"[" * DEEPEST + b"]" * DEEPEST, DEEPEST),
+    ],
+)
+def test_depth_of_texts(text: bytes, levels: int) -> None:
+    json.loads(text)
+    assert not is_json_too_deep(text, levels)
+    assert levels == 0 or is_json_too_deep(text, levels - 1)
 
 
 @pytest.mark.parametrize("levels", [DEEPEST + 1, 300, 900, 20_000, 200_000])

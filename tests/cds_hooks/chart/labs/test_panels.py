@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import pytest
+
 from cds_hooks.chart.labs import LabProblem, LabResult
 
 Build = Callable[..., dict[str, Any]]
@@ -27,7 +29,8 @@ def test_components(read: Read, obs: Build) -> None:
         id="panel",
         component=[
             component(ANC, 0.9, "K/uL"),
-            component(PLATELETS, 45_000, "/uL", referenceRange=[{"low": {"value": 150_000}, "high": {"value": 4e5}}]),
+            component(PLATELETS, 45_000, "/uL"),
+            component("1975-2", 17.1, "umol/L", referenceRange=[{"low": {"value": 0}, "high": {"value": 20.52}}]),
             component("718-7", 9.1, "g/dL"),
             {"code": loinc(WBC), "dataAbsentReason": {"text": "clotted"}},
             "rubbish",
@@ -38,12 +41,14 @@ def test_components(read: Read, obs: Build) -> None:
     assert {key: value[0].value for key, value in results.items()} == {
         "anc": 0.9,
         "platelets": 45.0,
+        "bilirubinTotal": 1.0,
         "hemoglobin": 9.1,
         "wbc": None,
     }
     assert {value[0].reference for value in results.values()} == {"Observation/panel"}
     assert {str(value[0].when) for value in results.values()} == {"2025-06-19 08:00 UTC"}
-    assert (results["platelets"][0].reference_low, results["platelets"][0].reference_high) == (150, 400)
+    bilirubin = results["bilirubinTotal"][0]
+    assert (bilirubin.reference_low, bilirubin.reference_high) == (0, pytest.approx(1.2))
     assert results["wbc"][0].problem is LabProblem.NO_VALUE
     assert all(value[0].preliminary for value in read(panel | {"status": "preliminary"}).values() if value[0].value)
     assert read(panel | {"status": "entered-in-error"}) == {}

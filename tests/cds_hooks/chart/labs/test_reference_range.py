@@ -12,7 +12,7 @@ from cds_hooks.chart.labs import LabResult
 Build = Callable[..., dict[str, Any]]
 One = Callable[..., LabResult]
 
-TSH, ALT, CREATININE = "3016-3", "1742-6", "2160-0"
+TSH, ALT, BILIRUBIN, CREATININE = "3016-3", "1742-6", "1975-2", "2160-0"
 
 
 def limit(value: Any, unit: str | None = None, **fields: Any) -> dict[str, Any]:
@@ -74,10 +74,15 @@ def test_ranges(ranges: Any, interval: tuple[float | None, float | None], one: O
 def test_limits_are_converted_like_the_value(one: One, obs: Build) -> None:
     result = one(obs(ALT, 1.0, "ukat/L", referenceRange=[{"high": limit(0.75, "\u00b5kat/L")}]))
     assert (result.value, result.reference_high) == (60, 45)
-    result = one(obs(CREATININE, 1.0, "mg/dL", referenceRange=[{"high": limit(106.08, "umol/L")}]))
+    result = one(obs(BILIRUBIN, 1.0, "mg/dL", referenceRange=[{"high": limit(20.52, "umol/L")}]))
     assert result.reference_high == pytest.approx(1.2)
-    result = one(obs(CREATININE, 88.4, "umol/L", referenceRange=[{"text": "53.04 - 106.08"}]))
-    assert (result.reference_low, result.reference_high) == pytest.approx((0.6, 1.2))
+    result = one(obs(BILIRUBIN, 17.1, "umol/L", referenceRange=[{"text": "5.13 - 20.52"}]))
+    assert (result.reference_low, result.reference_high) == pytest.approx((0.3, 1.2))
+
+
+def test_a_range_that_no_check_looks_at_is_not_read(one: One, obs: Build) -> None:
+    result = one(obs(CREATININE, 1.0, "mg/dL", referenceRange=[{"high": limit(1.2, "mg/dL")}]))
+    assert (result.value, result.reference_low, result.reference_high) == (1.0, None, None)
 
 
 def test_an_unreadable_value_has_no_range(one: One, obs: Build) -> None:
