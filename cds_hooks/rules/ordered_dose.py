@@ -46,10 +46,14 @@ class OrderedDose:
 
 
 def ordered_dose(chart: Chart, knowledge: Knowledge) -> OrderedDose:
-    """Add up the judged lenalidomide orders.
+    """Add up the judged lenalidomide orders, once per evaluation.
 
     At order-select drafts without any dose yet are left out.
     """
+    return chart.derive("ordered dose", lambda view: _added_up(view, knowledge))
+
+
+def _added_up(chart: Chart, knowledge: Knowledge) -> OrderedDose:
     orders = tuple(
         order for order in chart.judged("lenalidomide") if chart.hook != "order-select" or order.dose.is_entered
     )

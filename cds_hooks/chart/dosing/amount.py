@@ -8,8 +8,10 @@ and `quantityRange` (DSTU2 MedicationStatement), `dose` and `quantity` (Medicati
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from enum import IntEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from .model import Issue, IssueCode
 from .quantity import Measure, read_measure
@@ -35,8 +37,7 @@ _ROW_TYPES = {
 _DIRECT_FIELDS = ("doseQuantity", "doseRange", "quantityQuantity", "quantityRange", "dose", "quantity")
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(Struct, frozen=True):
     """One administration: mg (`low_mg` below `high_mg` for a range) and the number of capsules, where known.
 
     `high_mg` None with `capsules` given means that the strength is missing. `via_strength`: mg were computed from
@@ -62,8 +63,7 @@ class Amount:
         return f"{figure(self.high_mg)} mg"
 
 
-@dataclass(frozen=True, slots=True)
-class CodedAmount:
+class CodedAmount(Struct, frozen=True):
     """The outcome: an amount, or why there is none; `others_mg` are the other values the rows contain."""
 
     amount: Amount | None

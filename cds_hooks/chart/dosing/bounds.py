@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from .rate import DAYS_PER_MONTH, DAYS_PER_WEEK, DAYS_PER_YEAR, HOURS_PER_DAY, SILENT, Course
 from .values import as_number, as_object, as_string
@@ -41,8 +43,7 @@ def duration_days(value: object) -> float | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """A Period of dates: first and last instant, None where open; `whole_days` when both ends are plain dates."""
 
     start: datetime | None

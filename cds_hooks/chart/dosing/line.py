@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from .amount import Amount, CodedAmount, read_coded_amount
 from .bounds import Span, read_span
@@ -22,8 +24,7 @@ from .timing import CodedTiming, read_timing
 from .values import as_flag, as_number, as_object, as_objects, as_string, close, figure
 
 
-@dataclass(frozen=True, slots=True)
-class CodedLine:
+class CodedLine(Struct, frozen=True):
     """The coded fields of one dosageInstruction, and its texts in order of importance."""
 
     index: int
@@ -52,8 +53,7 @@ class CodedLine:
         return bool(codes & {IssueCode.AMBIGUOUS_DOSE, IssueCode.AMBIGUOUS_TIMING})
 
 
-@dataclass(slots=True)
-class LineReading:
+class LineReading(Struct):
     """What one dosageInstruction amounts to.
 
     `phases`: instructions side by side, per sequential phase of the sig (one phase when coded fields govern).
@@ -65,8 +65,8 @@ class LineReading:
     rates: list[Rate | None]
     linked: bool = False
     as_needed: bool = False
-    contradictions: list[str] = field(default_factory=list)
-    remarks: list[Issue] = field(default_factory=list)
+    contradictions: list[str] = []
+    remarks: list[Issue] = []
     safety_mg_per_day: float | None = None
     safety_single_mg: float | None = None
     is_note: bool = False
@@ -90,7 +90,7 @@ def code_line(
     flags = [as_flag(instruction.get(name)) for name in ("asNeededBoolean", "asNeeded")]
     reasons = [*as_objects(instruction.get("asNeededCodeableConcept")), *as_objects(instruction.get("asNeededFor"))]
     repeat = as_object(as_object(instruction.get("timing")).get("repeat"))
-    shown = dict.fromkeys(display_text(text) for text in texts)
+    shown = dict.fromkeys(display_text(text) for text in texts if text)
     return CodedLine(
         index=index,
         sequence=int(sequence) if sequence is not None and sequence.is_integer() else None,

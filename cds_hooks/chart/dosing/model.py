@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class ScheduleKind(StrEnum):
@@ -75,8 +76,7 @@ class IssueCode(StrEnum):
     PARTIAL_CAPSULES = "partialCapsules"
 
 
-@dataclass(frozen=True, slots=True)
-class Issue:
+class Issue(Struct, frozen=True):
     """A coded reason with a phrase a clinician can read; the phrase may quote the order."""
 
     code: IssueCode
@@ -86,8 +86,7 @@ class Issue:
         return self.phrase
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(Struct, frozen=True):
     """The days of treatment.
 
     `days_on` and `cycle_days` are days, None when not stated. For `DAILY` with a stated end, `days_on` is the length
@@ -127,8 +126,7 @@ class Schedule:
 UNKNOWN_SCHEDULE = Schedule(ScheduleKind.UNKNOWN)
 
 
-@dataclass(frozen=True, slots=True)
-class Instruction:
+class Instruction(Struct, frozen=True):
     """One amount at one frequency: a dosageInstruction, or one part of a sig that names several.
 
     `index` is the position of the dosageInstruction (from 0), `sequence` its FHIR sequence, `phase` the position of
@@ -151,8 +149,7 @@ class Instruction:
     unreadable: tuple[Issue, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Dose:
+class Dose(Struct, frozen=True):
     """The dose of one order.
 
     * `single_mg`: highest amount of one administration, mg; given even when the frequency cannot be read.

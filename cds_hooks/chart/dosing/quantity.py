@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from .model import Issue, IssueCode
 from .values import as_number, as_string, figure
@@ -39,8 +40,7 @@ _UNITY = "1"
 _DECORATION = re.compile(r"[\s{}\[\].]|\((?:s|es)\)")
 
 
-@dataclass(frozen=True, slots=True)
-class Measure:
+class Measure(Struct, frozen=True):
     """An amount for one administration: either `mg` or `capsules` (a count) is given."""
 
     mg: float | None

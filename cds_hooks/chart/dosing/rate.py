@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from .model import UNKNOWN_SCHEDULE, Schedule, ScheduleKind
 from .values import close, figure
@@ -19,8 +20,7 @@ TREATMENT_PHASE_DAYS = 21
 LABEL_CYCLE_DAYS = 28
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(Struct, frozen=True):
     """Administrations over time.
 
     `per_day`: administrations per day, averaged over the treatment phase; None when the dosing days are known only by
@@ -54,8 +54,7 @@ class Rate:
         return f"{figure(self.per_day)} per day"
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
+class Course(Struct, frozen=True):
     """What an order says of days on, days off and the end.
 
     `days_on` of `cycle_days`: treatment days of a cycle. `continuous`: continuity is said in words. `length_days`: the

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
 from itertools import pairwise
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from .line import LineReading, code_line, read_line, read_text
 from .model import (
@@ -21,7 +23,7 @@ from .model import (
     ScheduleKind,
 )
 from .rate import Course, Rate, schedule_of
-from .sig.normalise import display_text, normalise
+from .sig.normalise import normalise
 from .text_dose import same_rate, times_differ, weekdays_differ
 from .values import as_number, as_object, as_objects, as_string, close, figure
 
@@ -107,8 +109,7 @@ def _drug_words(order: Mapping[str, object], drug_names: Collection[str]) -> Abs
 
 
 def _shown_text(texts: Sequence[str]) -> str:
-    distinct = dict.fromkeys(display_text(text) for text in texts)
-    shown = "; ".join(text for text in distinct if text)
+    shown = "; ".join(dict.fromkeys(texts))
     return shown if len(shown) <= MAX_TEXT_LENGTH else shown[: MAX_TEXT_LENGTH - 1].rstrip() + "…"
 
 
@@ -192,8 +193,7 @@ def _average(line: LineReading) -> float | None:
     return _max_or_none([_sum_or_none([i.average_mg_per_day for i in phase]) for phase in line.phases])
 
 
-@dataclass(frozen=True, slots=True)
-class _Joined:
+class _Joined(Struct, frozen=True):
     """Lines grouped into sequential phases, and how that was decided."""
 
     phases: list[list[LineReading]]

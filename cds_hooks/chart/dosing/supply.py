@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from .bounds import duration_days
 from .model import Combination, Dose, Instruction, Schedule
@@ -13,8 +14,7 @@ from .reader import read_dose
 from .values import as_number, as_object, as_string, close
 
 
-@dataclass(frozen=True, slots=True)
-class Supply:
+class Supply(Struct, frozen=True):
     """Days of supply and refills of one order; each None when not stated and not computable.
 
     `stated_days`: `dispenseRequest.expectedSupplyDuration` or `MedicationDispense.daysSupply`, in days.

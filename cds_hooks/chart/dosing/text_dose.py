@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from .amount import Amount, capsules_as_amount
 from .rate import SILENT, Course, Rate
@@ -12,16 +14,14 @@ from .sig.items import MassOf, SigAmount
 from .values import close, figure
 
 
-@dataclass(frozen=True, slots=True)
-class TextGroup:
+class TextGroup(Struct, frozen=True):
     """One amount at one frequency; either may be missing."""
 
     amount: Amount | None
     rate: Rate | None
 
 
-@dataclass(frozen=True, slots=True)
-class TextPhase:
+class TextPhase(Struct, frozen=True):
     """Groups side by side, and their course."""
 
     groups: tuple[TextGroup, ...]
@@ -38,8 +38,7 @@ class TextPhase:
         return total if self.groups else None
 
 
-@dataclass(frozen=True, slots=True)
-class TextDose:
+class TextDose(Struct, frozen=True):
     """A resolved sig. With `reasons` it cannot be relied on and has no phases.
 
     `others_mg`: amounts of one administration by another strength the text names.
@@ -55,12 +54,15 @@ class TextDose:
     @property
     def groups(self) -> tuple[TextGroup, ...]:
         """All groups of all phases."""
+        if len(self.phases) == 1:
+            return self.phases[0].groups
         return tuple(group for phase in self.phases for group in phase.groups)
 
     @property
     def only(self) -> TextGroup | None:
         """The group of a sig that names a single amount at a single frequency."""
-        return self.groups[0] if len(self.groups) == 1 else None
+        groups = self.groups
+        return groups[0] if len(groups) == 1 else None
 
     @property
     def has_amount(self) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from .bounds import days_in_unit, read_bounds
 from .model import Issue, IssueCode, ScheduleKind
@@ -34,8 +36,7 @@ _TIME_OF_DAY_CODES = {"AM": "morning", "PM": "afternoon", "BED": "bedtime"}
 _PERIOD_CODES = {"QOD": 2.0, "WK": DAYS_PER_WEEK, "MO": DAYS_PER_MONTH}
 
 
-@dataclass(frozen=True, slots=True)
-class CodedTiming:
+class CodedTiming(Struct, frozen=True):
     """What the Timing says: each readable rate with the name of its source, the governing one first."""
 
     rates: tuple[tuple[str, Rate], ...] = ()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from .model import Dose
 
 
-@dataclass(frozen=True, slots=True)
-class TotalDose:
+class TotalDose(Struct, frozen=True):
     """The sum of concurrent orders (20 mg and 5 mg capsules daily are 25 mg), all in mg per day.
 
     A figure is None when any of the orders lacks it: a partial sum would be too low. Orders with different days of

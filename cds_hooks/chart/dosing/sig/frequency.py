@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ..model import ScheduleKind
 from ..rate import DAYS_PER_WEEK, SILENT, TREATMENT_PHASE_DAYS, Course, Rate, rate_of, weekly_rate
@@ -30,8 +32,7 @@ from .items import (
 _ItemT = TypeVar("_ItemT")
 
 
-@dataclass(frozen=True, slots=True)
-class Unclear:
+class Unclear(Struct, frozen=True):
     """Phrases that contradict each other, with the reason."""
 
     reason: str
@@ -54,7 +55,7 @@ def compose_rate(items: Sequence[RateItem], *, times_joined: bool) -> Rate | Unc
     dialysis = bool(_only(items, Dialysis))
     labels = frozenset(mark.label for mark in marks)
     # q24h and "daily" are the same statement; so are q12h and "twice a day".
-    spaced = [item for item in items if isinstance(item, PerDay | Interval | PerWeek)]
+    spaced = [item for item in items if isinstance(item, (PerDay, Interval, PerWeek))]
     rates = [rate for rate in (_simple_rate(item) for item in spaced) if rate is not None]
     if len(rates) != len(spaced):
         return Unclear("the frequency makes no sense")

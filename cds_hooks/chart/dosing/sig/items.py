@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 
+from msgspec import Struct
+
 from .normalise import WORD_NUMBERS, number
-from .required_words import required_words
+from .required_words import Words, required_words
 
 # A number that is not the tail of another number, of a fraction or of a word.
 NUM = rf"(?<![\w.,/\-])(?:\d{{1,6}}(?:\.\d{{1,6}})?|\.\d{{1,6}}|(?:{WORD_NUMBERS})\b)(?![\d.]*\d)"
@@ -39,8 +40,7 @@ class Marker(Enum):
     CYCLE_NUMBER = "cycle number"
 
 
-@dataclass(frozen=True, slots=True)
-class Ambiguous:
+class Ambiguous(Struct, frozen=True):
     """A phrase that says something about the dose which is not read."""
 
     reason: str
@@ -54,8 +54,7 @@ class MassOf(Enum):
     UNSTATED = "unstated"
 
 
-@dataclass(frozen=True, slots=True)
-class SigAmount:
+class SigAmount(Struct, frozen=True):
     """An amount in a sig: capsules and/or mg, each as a range from low to high (equal when no range)."""
 
     count_low: float | None = None
@@ -65,137 +64,129 @@ class SigAmount:
     mass_of: MassOf = MassOf.TOTAL
 
 
-@dataclass(frozen=True, slots=True)
-class SigStrength:
+class SigStrength(Struct, frozen=True):
     """The strength of the product named in the sig, mg per capsule."""
 
     mg: float
 
 
-@dataclass(frozen=True, slots=True)
-class SigTotal:
+class SigTotal(Struct, frozen=True):
     """The sum the sig states for a dose or a day, mg: checked, never used as the dose."""
 
     mg: float
 
 
-@dataclass(frozen=True, slots=True)
-class PerDay:
+class PerDay(Struct, frozen=True):
     """Administrations per day, low and high."""
 
     low: float
     high: float
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(Struct, frozen=True):
     """Days between doses, shortest and longest."""
 
     shortest: float
     longest: float
 
 
-@dataclass(frozen=True, slots=True)
-class PerWeek:
+class PerWeek(Struct, frozen=True):
     """Administrations per week."""
 
     times: float
 
 
-@dataclass(frozen=True, slots=True)
-class DaysPerWeek:
+class DaysPerWeek(Struct, frozen=True):
     """Treatment days per week, unnamed."""
 
     days: float
 
 
-@dataclass(frozen=True, slots=True)
-class Weekdays:
+class Weekdays(Struct, frozen=True):
     """Named days of the week (FHIR codes)."""
 
     days: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class TimeOfDay:
+class TimeOfDay(Struct, frozen=True):
     """A time of day: a label such as morning, or a clock time."""
 
     label: str
     is_clock: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Dialysis:
+class Dialysis(Struct, frozen=True):
     """The dose follows dialysis."""
 
 
-@dataclass(frozen=True, slots=True)
-class CycleDays:
+class CycleDays(Struct, frozen=True):
     """Listed days of a cycle: sorted day numbers, and the length of the cycle in days if stated."""
 
     days: tuple[int, ...]
     cycle: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OnOff:
+class OnOff(Struct, frozen=True):
     """`on` days of treatment, then `off` days of rest; one of them may be stated elsewhere."""
 
     on: int | None
     off: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class CycleLength:
+class CycleLength(Struct, frozen=True):
     """The length of a cycle, days."""
 
     days: int
 
 
-@dataclass(frozen=True, slots=True)
-class Length:
+class Length(Struct, frozen=True):
     """How long the treatment, or its phase, goes on: days."""
 
     days: float
 
 
-@dataclass(frozen=True, slots=True)
-class Continuous:
+class Continuous(Struct, frozen=True):
     """Without rest days, in words."""
 
 
+RATE_ITEMS = (PerDay, Interval, PerWeek, DaysPerWeek, Weekdays, TimeOfDay, Dialysis)
+COURSE_ITEMS = (CycleDays, OnOff, CycleLength, Length, Continuous)
 RateItem = PerDay | Interval | PerWeek | DaysPerWeek | Weekdays | TimeOfDay | Dialysis
 CourseItem = CycleDays | OnOff | CycleLength | Length | Continuous
 Item = Unread | Marker | Ambiguous | SigAmount | SigStrength | SigTotal | RateItem | CourseItem
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One row of the table: a name, the pattern, what to make of a match, and an example the tests run.
 
-    `words`: any text the pattern matches holds one of them; empty when nothing is known.
+    `words`: any text the pattern matches holds a word of each of these sets.
     """
 
     name: str
     pattern: re.Pattern[str]
     build: Callable[[re.Match[str]], Item]
     example: str
-    words: frozenset[str] = frozenset()
+    words: tuple[Words, ...]
 
     def finds(self, text: str) -> list[re.Match[str]]:
         """Return the matches in a text."""
-        if self.words and not any(word in text for word in self.words):
-            return []
+        for words in self.words:
+            for word in words:
+                if word in text:
+                    break
+            else:
+                return []
         return list(self.pattern.finditer(text))
 
 
 def rule(name: str, pattern: str, build: Callable[[re.Match[str]], Item] | Item, example: str) -> Rule:
     """Return a compiled row; `build` may be the item itself when the match adds nothing to it."""
     compiled = re.compile(pattern)
+    words = tuple(sorted(required_words(compiled), key=len))
     if callable(build):
-        return Rule(name, compiled, build, example, required_words(compiled))
+        return Rule(name, compiled, build, example, words)
     fixed = build
-    return Rule(name, compiled, lambda _match: fixed, example, required_words(compiled))
+    return Rule(name, compiled, lambda _match: fixed, example, words)
 
 
 def in_days(count: str, unit: str | None) -> float:

@@ -4,37 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ..rate import SILENT, Course, Rate, rate_of
 from .frequency import Unclear, compose_course, compose_rate
 from .items import (
+    COURSE_ITEMS,
+    RATE_ITEMS,
     CourseItem,
     CycleDays,
     CycleLength,
-    DaysPerWeek,
-    Dialysis,
     Interval,
     Item,
     Length,
     Marker,
     OnOff,
     PerDay,
-    PerWeek,
     RateItem,
     SigAmount,
     SigStrength,
     SigTotal,
-    TimeOfDay,
-    Weekdays,
 )
 from .scan import scan
 
 _SHORTEST_CYCLE_DAYS = 14.0
+_SUBSTANTIAL = (SigAmount, *RATE_ITEMS)
+_SPOKEN = (*_SUBSTANTIAL, *COURSE_ITEMS)
 
 
-@dataclass(frozen=True, slots=True)
-class SigGroup:
+class SigGroup(Struct, frozen=True):
     """Amounts taken together at one frequency.
 
     `parts` are added ("one 20 mg and one 5 mg capsule"); `restated` are further mentions of the same amount.
@@ -47,16 +47,14 @@ class SigGroup:
     joined: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SigPhase:
+class SigPhase(Struct, frozen=True):
     """Groups that run side by side, and their course."""
 
     groups: tuple[SigGroup, ...]
     course: Course
 
 
-@dataclass(frozen=True, slots=True)
-class SigReading:
+class SigReading(Struct, frozen=True):
     """A sig. `reasons` say why it cannot be relied on; then the phases are empty.
 
     `linked`: the text begins or ends with "then", so that it is one phase among several instructions.
@@ -70,8 +68,7 @@ class SigReading:
     reasons: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class FrequencyText:
+class FrequencyText(Struct, frozen=True):
     """What the text of a timing code says; `rate` None when it cannot be read as a single frequency."""
 
     rate: Rate | None
@@ -79,13 +76,12 @@ class FrequencyText:
     as_needed: bool
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct):
     """A group being collected."""
 
-    parts: list[SigAmount] = field(default_factory=list)
-    restated: list[SigAmount] = field(default_factory=list)
-    rates: list[RateItem] = field(default_factory=list)
+    parts: list[SigAmount] = []
+    restated: list[SigAmount] = []
+    rates: list[RateItem] = []
     joined: bool = False
     times_joined: bool = False
 
@@ -130,7 +126,7 @@ def read_sig(text: str, drug_words: AbstractSet[str] = frozenset()) -> SigReadin
 
 
 def _is_spoken(item: Item) -> bool:
-    return isinstance(item, SigAmount | RateItem | CourseItem) or item in (Marker.THEN, Marker.AND)
+    return isinstance(item, _SPOKEN) or item is Marker.THEN or item is Marker.AND
 
 
 def _split(items: Sequence[Item]) -> list[list[Item]]:
@@ -144,7 +140,7 @@ def _split(items: Sequence[Item]) -> list[list[Item]]:
     merged: list[list[Item]] = []
     carried: list[Item] = []
     for part in parts:
-        substantial = any(isinstance(item, SigAmount | RateItem) for item in part)
+        substantial = any(isinstance(item, _SUBSTANTIAL) for item in part)
         if substantial:
             merged.append([*carried, *part])
             carried = []
@@ -174,8 +170,8 @@ def _phases(items: Sequence[Item]) -> tuple[SigPhase, ...] | Unclear:
 
 
 def _phase(items: list[Item]) -> SigPhase | Unclear:
-    course_items: list[CourseItem] = [item for item in items if isinstance(item, CourseItem)]
-    has_cycle = any(isinstance(item, CycleDays | OnOff | Length) for item in course_items)
+    course_items: list[CourseItem] = [item for item in items if isinstance(item, COURSE_ITEMS)]
+    has_cycle = any(isinstance(item, (CycleDays, OnOff, Length)) for item in course_items)
     rest: list[Item] = []
     for item in items:
         if isinstance(item, Interval) and has_cycle and item.shortest == item.longest >= _SHORTEST_CYCLE_DAYS:
@@ -217,7 +213,7 @@ def _collect(items: list[Item]) -> list[_Open]:
             else:
                 current.parts.append(item)
             joined = False
-        elif isinstance(item, PerDay | Interval | PerWeek | DaysPerWeek | Weekdays | TimeOfDay | Dialysis):
+        elif isinstance(item, RATE_ITEMS):
             current.times_joined = current.times_joined or (joined and bool(current.rates))
             current.rates.append(item)
             joined = False

@@ -151,7 +151,7 @@ RULES: tuple[Rule, ...] = (
     ),
     rule(
         "clock time",
-        rf"\b(?:at )?(?P<time>{_CLOCK} ?[ap]m)\b"
+        rf"\b(?:at )?(?P<time>{_CLOCK} ?(?:am|pm))\b"
         r"|\bat (?P<time_2>\d{1,2}:\d{2}|\d{4})(?![\d:]| ?m?c?g\b)(?: ?(?:h|hrs|hours)\b)?",
         lambda match: TimeOfDay((match["time"] or match["time_2"]).replace(" ", ""), is_clock=True),
         "at 8:00 pm",

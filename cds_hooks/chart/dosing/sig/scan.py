@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from . import rules_amount, rules_course, rules_noise, rules_rate
 from .items import Ambiguous, Item, Rule, SigAmount, SigStrength
@@ -23,7 +24,7 @@ RULES: tuple[Rule, ...] = (
 
 # Left over, these mean that something about dose or time was said and not understood.
 _UNCLAIMED = re.compile(
-    rf"[^\s{CONSUMED}]*\d[^\s{CONSUMED}]*|\b(?:(?!one\b)(?:{WORD_NUMBERS})|eleven|thirteen|sixteen|seventeen|eighteen|nineteen|thirty|forty|fifty|hundred|alternat\w*|except\w*|exclud\w*|skip\w*|omit\w*"
+    rf"\S*\d\S*|\b(?:(?!one\b)(?:{WORD_NUMBERS})|eleven|thirteen|sixteen|seventeen|eighteen|nineteen|thirty|forty|fifty|hundred|alternat\w*|except\w*|exclud\w*|skip\w*|omit\w*"
     r"|increas\w*|decreas\w*|titrat\w*|taper\w*|escalat\w*|adjust\w*|reduce|or|not|if|unless|until|other|off|rest"
     r"|odd|even|half|halves|quarter|fraction|once|twice|thrice|double|triple|bi-?weekly|bi-?monthly|semi\w*"
     r"|fortnight\w*|every|hours?|hourly|days?|weeks?|weekdays?|weekends?|months?|years?|cycles?|dialysis|non-dialysis"
@@ -53,8 +54,7 @@ _WORD_AFTER = re.compile(r"[ )\]]*(?:of )?([a-z][a-z'-]*)")
 _SHOWN_REASONS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(Struct, frozen=True):
     """An item with the name of its rule and its position in the normalised text."""
 
     start: int
@@ -63,8 +63,7 @@ class Placed:
     item: Item
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(Struct, frozen=True):
     """Items in reading order, and why the text cannot be relied on (empty when it can)."""
 
     items: tuple[Placed, ...]
@@ -82,9 +81,10 @@ def scan(text: str, drug_words: AbstractSet[str]) -> Scan:
         for match in row.finds(rest):
             placed.append(Placed(match.start(), match.end(), row.name, row.build(match)))
             rest = rest[: match.start()] + CONSUMED * len(match[0]) + rest[match.end() :]
+    left = " ".join(rest.replace(CONSUMED, " ").split())
     placed.sort(key=lambda item: item.start)
     reasons = [item.item.reason for item in placed if isinstance(item.item, Ambiguous)]
-    reasons += [f"“{match[0]}” is not understood" for match in _UNCLAIMED.finditer(rest)]
+    reasons += [f"“{match[0]}” is not understood" for match in _UNCLAIMED.finditer(left)]
     for item in placed:
         stranger = _other_drug(item, rest, drug_words)
         if stranger:
@@ -94,7 +94,7 @@ def scan(text: str, drug_words: AbstractSet[str]) -> Scan:
 
 def _other_drug(placed: Placed, rest: str, drug_words: AbstractSet[str]) -> str:
     """Return the word that makes an amount another drug's, or nothing."""
-    if not isinstance(placed.item, SigAmount | SigStrength):
+    if not isinstance(placed.item, (SigAmount, SigStrength)):
         return ""
     before, after = _WORD_BEFORE.search(rest[: placed.start]), _WORD_AFTER.match(rest[placed.end :])
     if after and after[1] in _PARTNER_DRUGS - drug_words:

@@ -14,23 +14,30 @@ LETTERS = "abc "
 
 
 @pytest.mark.parametrize(
-    ("pattern", "words"),
+    ("pattern", "sets"),
     [
-        ("daily", {"daily"}),
-        ("once (?:daily|weekly)", {"once "}),
-        ("(?:daily|weekly)", {"daily", "weekly"}),
-        (r"\d+ ?caps?", {"cap"}),
-        (r"\d+ ?(?:mg)?", set()),
-        (r"(?:mg|\d)", set()),
-        (r"(?:mg){1,2}", {"mg"}),
-        (r"(?:mg)*", set()),
-        (r"(?=mg)\w+", set()),
-        (r"[mg]", set()),
-        (r"(?i:MG)", set()),
+        ("daily", [{"daily"}]),
+        ("once (?:daily|weekly)", [{"once "}, {"daily", "weekly"}]),
+        ("every-(?:other|second) day", [{"every-"}, {"other", "second"}, {" day"}]),
+        ("(?:daily|weekly)", [{"daily", "weekly"}]),
+        (r"\d+ ?caps?", [{"cap"}]),
+        (r"\d+ ?(?:mg)?", []),
+        (r"(?:mg|\d)", []),
+        (r"(?:mg){1,2}", [{"mg"}]),
+        (r"(?:mg)*", []),
+        (r"(?=mg)\w+", []),
+        (r"[mg]", [{"m", "g"}]),
+        (r"[^mg]|[a-z]|\d", []),
+        (r"\d[/.]\d", [{"/", "."}]),
+        ("drug|drugs|a drug", [{"drug"}]),
+        (r"cap\d+ ?capsule", [{"capsule"}]),
+        (r"(?:on\d+days|\d off)", [{"on", " off"}, {"days", " off"}]),
+        (r"one\d?three\d?seven\d?eleven", [{"eleven"}, {"three"}, {"seven"}]),
+        (r"(?i:MG)", []),
     ],
 )
-def test_words_are_read_off_the_pattern(pattern: str, words: set[str]) -> None:
-    assert required_words(re.compile(pattern)) == words
+def test_words_are_read_off_the_pattern(pattern: str, sets: list[set[str]]) -> None:
+    assert required_words(re.compile(pattern)) == set(map(frozenset, sets))
 
 
 def test_a_pattern_that_ignores_case_requires_no_word() -> None:
@@ -51,8 +58,9 @@ PATTERNS = st.recursive(
 @given(PATTERNS, st.text(LETTERS, max_size=12))
 def test_every_text_that_matches_holds_a_word(pattern: str, text: str) -> None:
     compiled = re.compile(pattern)
-    if words := required_words(compiled):
-        assert not compiled.search(text) or any(word in text for word in words)
+    if compiled.search(text):
+        for words in required_words(compiled):
+            assert any(word in text for word in words)
 
 
 @pytest.mark.parametrize("row", RULES, ids=lambda row: row.name)
@@ -65,5 +73,5 @@ def test_a_row_finds_what_its_pattern_finds(row: object) -> None:
 
 def test_most_rows_are_passed_over() -> None:
     sig = normalise("Take 1 capsule by mouth once daily on days 1 to 21")
-    held = [row for row in RULES if row.words and not any(word in sig for word in row.words)]
-    assert len(held) > len(RULES) / 2
+    tried = [row for row in RULES if all(any(word in sig for word in words) for words in row.words)]
+    assert len(tried) < len(RULES) / 3
