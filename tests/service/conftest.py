@@ -25,6 +25,7 @@ from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from service.auth.clients import Client, read_clients
+from service.clinical import Clinical
 from service.config import Settings
 from service.store.database import Database, open_database
 from service.store.schema import upgrade
@@ -66,6 +67,14 @@ def clock() -> Clock:
 @pytest.fixture
 def monotonic() -> Monotonic:
     return Monotonic()
+
+
+@pytest.fixture(scope="session")
+def clinical() -> Iterator[Clinical]:
+    """The packed knowledge, loaded once."""
+    parts = Clinical()
+    yield parts
+    parts.close()
 
 
 @dataclass(frozen=True)

@@ -27,13 +27,6 @@ Json = dict[str, Any]
 SIGN = "/cds-services/lenalidomide-order-sign"
 
 
-@pytest.fixture(scope="module")
-def clinical() -> Iterator[Clinical]:
-    parts = Clinical()
-    yield parts
-    parts.close()
-
-
 @pytest.fixture
 def web(tmp_path: Path, clinical: Clinical) -> Iterator[FlaskClient]:
     settings = Settings(auth="off", database_url=f"sqlite:///{tmp_path / 'a.sqlite3'}", spool_dir=tmp_path / "spool")

@@ -26,13 +26,6 @@ PAGES = (
 )
 
 
-@pytest.fixture(scope="module")
-def clinical() -> Iterator[Clinical]:
-    parts = Clinical()
-    yield parts
-    parts.close()
-
-
 @pytest.fixture
 def make_console(load_guarded_settings: Any, clinical: Clinical, clock: Any) -> Iterator[Callable[..., Flask]]:
     apps: list[Flask] = []

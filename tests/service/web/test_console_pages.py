@@ -46,13 +46,6 @@ PAGES = (
 
 
 @pytest.fixture(scope="module")
-def clinical() -> Iterator[Clinical]:
-    parts = Clinical()
-    yield parts
-    parts.close()
-
-
-@pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory, rsa_signer: Any) -> Settings:
     folder: Path = tmp_path_factory.mktemp("console")
     pem = ec.generate_private_key(ec.SECP384R1()).private_bytes(

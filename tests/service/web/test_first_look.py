@@ -44,13 +44,6 @@ IRRELEVANT = orjson.dumps({
 RELEVANT = IRRELEVANT.replace(b"Amoxicillin 500 mg", b"Lenalidomide 25 mg")
 
 
-@pytest.fixture(scope="module")
-def clinical() -> Iterator[Clinical]:
-    clinical = Clinical()
-    yield clinical
-    clinical.close()
-
-
 @pytest.fixture
 def start(clock: Any, clinical: Clinical) -> Iterator[Callable[[Settings], Flask]]:
     apps: list[Flask] = []
