@@ -47,7 +47,7 @@ class FirstLook:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a call, or have it answered."""
-        service = _BY_PATH.get(environ["PATH_INFO"])
+        service = _BY_PATH.get(environ.get("PATH_INFO", ""))
         if service is None or environ["REQUEST_METHOD"] != "POST" or not self._may_answer(environ):
             return self._application(environ, start_response)
         try:
