@@ -7,6 +7,7 @@ the draft with only the dose changed: real drafts do not survive a round trip th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from copy import deepcopy
 from functools import lru_cache
@@ -15,7 +16,7 @@ from typing import Any, TypeAlias
 from fhir.resources.R4B.medicationrequest import MedicationRequest
 from fhir.resources.R4B.servicerequest import ServiceRequest
 
-from cds_hooks.chart.fhir import LOINC, RXNORM, SNOMED, UCUM, Resource, as_list, codings, reference_of
+from cds_hooks.chart.fhir import LOINC, RXNORM, SNOMED, UCUM, Resource, as_list, as_text, codings
 from cds_hooks.findings import CreateMedication, CreateTest, DeleteDraft, Suggestion, UpdateDose
 from cds_hooks.knowledge.loader import Knowledge
 from cds_hooks.knowledge.schema import Orderable, OrderableMedication
@@ -27,6 +28,8 @@ MAXIMUM = 3
 """Suggestions a card may hold."""
 
 _CREATE_IN = frozenset({"R4", "R4B", "R5"})
+
+_IS_ID = re.compile(r"[^/\s]+").fullmatch
 
 SiteCode: TypeAlias = tuple[str, str]
 """System and code under which a site orders something; the system may be empty."""
@@ -82,7 +85,8 @@ def suggestion_json(
             if not options.profile.medication_delete or not _identified(order):
                 return None
             label = sentences["removeDraft"]
-            action = {"type": "delete", "description": label, "resourceId": reference_of(order)}
+            draft_id = f"{as_text(order.get('resourceType'))}/{order['id']}"
+            action = {"type": "delete", "description": label, "resourceId": draft_id}
             return {"label": label, "uuid": new_uuid(), "actions": [action]}
 
 
@@ -102,7 +106,8 @@ def _spelled(order: dict[str, Any], concept: str, options: CardOptions) -> dict[
 
 
 def _identified(order: Resource) -> bool:
-    return isinstance(order.get("id"), str) and bool(order["id"])
+    """Whether an action can name the draft, by an id that need not be a FHIR one: it is given back as it was sent."""
+    return isinstance(identity := order.get("id"), str) and _IS_ID(identity) is not None
 
 
 @lru_cache(maxsize=256)

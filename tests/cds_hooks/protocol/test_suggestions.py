@@ -18,6 +18,7 @@ from cds_hooks.knowledge.loader import Knowledge, load_knowledge
 from cds_hooks.knowledge.schema import LabelDose
 from cds_hooks.protocol.client_profile import PROFILES, CardOptions
 from cds_hooks.protocol.suggestions import suggestion_json, updated_draft
+from cds_hooks.protocol.validation import Document, faults
 
 Json = dict[str, Any]
 
@@ -267,6 +268,8 @@ def test_a_draft_without_id_gives_no_suggestion(knowledge: Knowledge) -> None:
     assert rendered(update(anonymous, knowledge.profiles["mmCombination"].doses["reduced"]), knowledge) is None
     assert rendered(DeleteDraft(anonymous), knowledge) is None
     assert rendered(DeleteDraft({**R4, "id": ""}), knowledge) is None
+    assert rendered(DeleteDraft({**R4, "id": "a/b"}), knowledge) is None
+    assert rendered(DeleteDraft({**R4, "id": "a b"}), knowledge) is None
 
 
 def test_a_client_that_cannot_update_orders_gets_no_update(knowledge: Knowledge) -> None:
@@ -280,6 +283,15 @@ def test_removal_names_the_draft(knowledge: Knowledge) -> None:
     assert suggestion["actions"] == [
         {"type": "delete", "description": suggestion["label"], "resourceId": "MedicationRequest/draft-1"}
     ]
+
+
+@pytest.mark.parametrize("identity", ["draft_1", "5b}1", "a\u200bb", "urn:uuid:6f"])
+def test_removal_names_the_draft_as_it_was_sent(identity: str, knowledge: Knowledge) -> None:
+    suggestion = rendered(DeleteDraft({**R4, "id": identity}), knowledge)
+    assert suggestion is not None
+    assert suggestion["actions"][0]["resourceId"] == f"MedicationRequest/{identity}"
+    card = {"summary": "s", "indicator": "info", "source": {"label": "l"}, "suggestions": [suggestion]}
+    assert "resourceId" not in str(faults(Document.RESPONSE, {"cards": [card]}))
 
 
 @pytest.mark.parametrize("user", ["Practitioner/7", "PractitionerRole/7", "", "Patient/1"])
